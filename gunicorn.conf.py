@@ -1,0 +1,36 @@
+"""How does gunicorn serve the web?
+
+By threads: a request mostly waits for the sync that makes it durable, and requests that wait together share one. How many
+processes and threads is a setting: one process where the inbox is SQLite, which has one writer.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from service.settings import SettingsError, load_settings
+
+try:
+    _settings = load_settings(os.environ)
+except SettingsError as error:
+    sys.exit(str(error))
+
+wsgi_app = "wsgi:app"
+bind = _settings.bind
+worker_class = "gthread"
+workers = _settings.web_processes
+threads = _settings.web_threads
+preload_app = False  # database connections must not be shared over a fork
+
+keepalive = 75  # ESPs and proxies reuse connections; the side that closes first may cut a request that is on its way
+timeout = 60  # a process that gives no sign for so long is replaced
+graceful_timeout = 30  # a request in hand is finished when we are told to stop
+
+limit_request_line = 4094  # secrets in a query are short; nobody signs a longer address
+limit_request_fields = 100
+limit_request_field_size = 8190  # bodies are limited by the web, after their declared length and while they inflate
+
+accesslog = None  # an address may stand in a path or a query
+loglevel = _settings.log_level
+control_socket_disable = True  # it would want a writable home
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  # the heartbeat must not wait for a disk

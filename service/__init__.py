@@ -1,0 +1,1 @@
+"""Hopp: bounce webhooks of many ESPs in, one event schema, labels and few, true alerts out."""

@@ -1,0 +1,115 @@
+"""Which machine stands behind which interface?"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from importlib.resources import files
+from threading import Event as Signal
+from uuid import uuid4
+
+from service.alerting.policy import Policy, PolicyError, policy_from
+from service.classify.domains import DomainBook
+from service.classify.engine import Classifier
+from service.classify.gateways import GatewayTable
+from service.classify.rules import load_rules
+from service.esp import adapters
+from service.esp_kit.adapter import Adapter
+from service.inbox.port import Inbox
+from service.inbox.sql import SqlInbox
+from service.outbound.certificates import CertificateStore
+from service.outbound.subscriptions import confirm
+from service.pipeline.evaluate import Evaluator
+from service.pipeline.labelling import Labels
+from service.pipeline.process import Tools
+from service.pipeline.work import Worker
+from service.settings import Settings, SettingsError
+from service.store.database import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hopp:
+    """Everything that web, worker and commands stand on. Connections are made when first used."""
+
+    settings: Settings
+    database: Database
+    inbox: Inbox
+    adapters: Mapping[str, Adapter]
+    policy: Policy
+    certificates: CertificateStore
+    now: Callable[[], datetime]
+
+    def labels(self) -> Labels:
+        """What reads answers and hosts; loaded once, when first asked for."""
+        return _labels(self.settings.own_rules.read_text(encoding="utf-8") if self.settings.own_rules else None)
+
+    def tools(self) -> Tools:
+        """What processing stands on."""
+        return Tools(
+            database=self.database,
+            adapters=self.adapters,
+            labels=self.labels(),
+            policy=self.policy,
+            test_sources=frozenset(source.name for source in self.settings.sources if source.is_test),
+            perform=lambda act: confirm(act.url),
+        )
+
+    def worker(self, stopping: Signal) -> Worker:
+        """A worker that stops after the batch in hand once the signal is set."""
+        return Worker(
+            inbox=self.inbox,
+            tools=self.tools(),
+            evaluator=Evaluator(self.database, self.policy, holder=uuid4().hex),
+            batch_deliveries=self.settings.batch_deliveries,
+            now=self.now,
+            stopping=stopping,
+        )
+
+
+def build(settings: Settings, *, now: Callable[[], datetime] | None = None, certificates: CertificateStore | None = None) -> Hopp:
+    """Put the parts together; raises SettingsError where a source or a threshold is wrong."""
+    known = adapters()
+    for source in settings.sources:
+        _check_source(source.name, source.esp, source.auth, known)
+    try:
+        policy = policy_from(settings.policy)
+    except PolicyError as error:
+        message = f"{settings.config_path}: {error}"
+        raise SettingsError(message) from error
+    return Hopp(
+        settings=settings,
+        database=Database(settings.database),
+        inbox=SqlInbox(settings.inbox),
+        adapters=known,
+        policy=policy,
+        certificates=certificates or CertificateStore(),
+        now=now or _now,
+    )
+
+
+def _check_source(name: str, esp: str, auth: str | None, known: Mapping[str, Adapter]) -> None:
+    if esp not in known:
+        message = f"source {name!r}: there is no ESP {esp!r}. Known: {', '.join(known)}."
+        raise SettingsError(message)
+    schemes = known[esp].schemes
+    scheme = (auth or schemes[0]).partition(":")[0]
+    if scheme not in {*(item.partition(":")[0] for item in schemes), "none"}:
+        message = f"source {name!r}: auth = {auth!r} is nothing that {esp} can prove itself with. Use one of {', '.join(schemes)}."
+        raise SettingsError(message)
+
+
+@cache
+def _labels(own_rules: str | None) -> Labels:
+    room = files("service.classify")
+    shipped = {item.name: item.read_text(encoding="utf-8") for item in room.joinpath("rules").iterdir() if item.name.endswith(".toml")}
+    rules = load_rules(shipped, own={"own rules": own_rules} if own_rules else None)
+    data = room.joinpath("data")
+    gateways = GatewayTable.load(data.joinpath("gateways.toml").read_text(encoding="utf-8"))
+    consumer_domains = data.joinpath("consumer_domains.txt").read_text(encoding="utf-8")
+    return Labels(
+        classifier=Classifier(rules), gateways=gateways, domains=DomainBook.load(consumer_domains, gateways.security_vendors)
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

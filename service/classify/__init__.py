@@ -1,0 +1,1 @@
+"""What does the server's answer say: rules as data, gateway fingerprints."""

@@ -1,0 +1,171 @@
+"""Which words of a server's answer are worth reading, once its wrappings are off?
+
+A tidied line reads `550 5.1.1 text`: reply code, enhanced status code, then the text in lower case on one line, with `-`
+for a code that is missing. Addresses become `<@>`, so that no local part or domain can pass for the server's words.
+"""
+
+import html
+import quopri
+import re
+from dataclasses import dataclass
+
+from service.model.words import SmtpStage
+
+MAX_TEXT = 4096  # an answer longer than this is a page of HTML or an attack; its first lines say what it says
+MAX_LINE = 1024
+
+# Latin letters lose their marks, because mail servers drop them as often as they write them; others stay as they are.
+_PLAIN_LETTERS = str.maketrans(
+    {
+        **dict(zip("àáâãäåāăąçćčďèéêëēęěìíîïīįłľñńňòóôõöøőŕřśšşťţùúûüūůűýÿźżž", "aaaaaaaaacccdeeeeeeeiiiiiillnnnooooooorrsssttuuuuuuuyyzzz", strict=True)),
+        "ß": "ss",
+        "æ": "ae",
+        "œ": "oe",
+        "‘": "'",
+        "’": "'",
+        "“": '"',
+        "”": '"',
+        "«": '"',
+        "»": '"',
+        "–": "-",
+        "—": "-",
+        "\u00a0": " ",
+    }
+)
+_NOT_IN_ADDRESS = frozenset(" <>()[]{}\"',;:|`")
+_ADDRESS_LIMIT = 320  # RFC 5321, section 4.5.3.1: 64 + 1 + 255
+_MAX_ADDRESSES = 20
+
+_SOFT_BREAK = re.compile(r"=\r?\n")
+_QUOTED_PAIR = re.compile(r"=(?:3D|0D|0A|C[2-9A-F]=[89AB][0-9A-F]|[DE][0-9A-F]=[89AB][0-9A-F])")
+_PREFIX = re.compile(r"(?:(?:diagnostic-code: ?)?(?:smtp|unix|lmtp|dns|x-[a-z-]{1,20}) ?; ?|[a-z]{1,20}error: (?=[245]\d\d))")
+_HEAD = re.compile(r"[^a-z0-9]{0,5}(?:([245]\d\d)(?=[^\w.]|$))?[ :#(\-]{0,4}([245]\.\d{1,3}\.\d{1,3}(?![\d.]))?[ :)\-]{0,4}")
+_STATUS = re.compile(r"(?<![\w.])[45]\.\d{1,3}\.\d{1,3}(?![.\d]*\d)")
+# A second reply inside the first: what the server behind the gateway, or the last try before giving up, answered.
+_INNER = re.compile(r"[:>'\"(\]<-] ?([45]\d\d)[ -]'?(?=[#<\"'(\[]|[^\W\d]|[45]\.\d)")
+_STAGE = re.compile(
+    r"in reply to (?:the )?(end of data|rcpt to|mail from|data|ehlo|helo)"
+    r"|(?:after|response to|during|sending) (?:the |pipelined )?(end of data|rcpt to|mail from|data|ehlo|helo|initial connection)"
+    r"|(refused to talk to me|while receiving the initial (?:server )?greeting|while performing the [eh][he]lo handshake)"
+)
+_STAGES = {
+    "rcpt to": SmtpStage.RCPT,
+    "mail from": SmtpStage.MAIL,
+    "data": SmtpStage.DATA,
+    "end of data": SmtpStage.DOT,
+    "ehlo": SmtpStage.HELO,
+    "helo": SmtpStage.HELO,
+}
+_STAGE_WORDS = (" in reply to ", "after ", "response to ", "during ", "sending ", "talk to me", "while ")
+
+
+@dataclass(frozen=True, slots=True)
+class Tidied:
+    """One answer without its wrappings; a quoted inner answer comes first."""
+
+    lines: tuple[str, ...]
+    stage: SmtpStage | None
+
+
+def tidy(text: str, smtp_code: int | None = None, enhanced_status_code: str | None = None) -> Tidied:
+    """Unwrap, fold, lower and cap an answer; never fails, whatever the text."""
+    words = _one_line(text)
+    code = str(smtp_code) if smtp_code else ""
+    if not words[:1].isdigit():
+        words = _without_prefix(words)
+    outer = _line(words, code, enhanced_status_code or "")
+    inner = None if len(words) < 20 else _last_inner(words)
+    stage = _stage_in(words)
+    if inner is None:
+        return Tidied((outer,), stage)
+    return Tidied((_line(inner, "", ""), outer), stage)
+
+
+def _one_line(text: str) -> str:
+    words = text[:MAX_TEXT]
+    if "=" in words:
+        words = _without_quoted_printable(words)
+    words = words.lower()
+    if not words.isascii():
+        words = words.translate(_PLAIN_LETTERS)
+    if "&" in words:
+        words = html.unescape(words)
+    if "\\" in words:
+        words = words.replace("\\r", " ").replace("\\n", " ").replace('\\"', '"').replace("\\'", "'")
+    words = " ".join(words.split())
+    if not words.isprintable():
+        words = "".join(letter if letter.isprintable() else " " for letter in words)
+    if "@" in words:
+        words = _without_addresses(words)
+    return words[:MAX_LINE]
+
+
+def _without_quoted_printable(text: str) -> str:
+    """Decode what is left of quoted-printable, but not the `=45` of a URL such as `ip=45.0.2.1`."""
+    if _SOFT_BREAK.search(text) is None and _QUOTED_PAIR.search(text) is None:
+        return text
+    return quopri.decodestring(text.encode("utf-8", "replace")).decode("utf-8", "replace")
+
+
+def _without_addresses(words: str) -> str:
+    parts: list[str] = []
+    done = 0
+    for _ in range(_MAX_ADDRESSES):
+        at = words.find("@", done)
+        if at < 0:
+            break
+        start, end = at, at + 1
+        while start > max(done, at - _ADDRESS_LIMIT) and words[start - 1] not in _NOT_IN_ADDRESS:
+            start -= 1
+        while end < min(len(words), at + _ADDRESS_LIMIT) and words[end] not in _NOT_IN_ADDRESS:
+            end += 1
+        bracketed = start > done and words[start - 1] == "<" and words[end : end + 1] == ">"
+        parts.append(words[done:start])
+        parts.append("@" if bracketed else "<@>")
+        done = end
+    parts.append(words[done:])
+    return "".join(parts)
+
+
+def _without_prefix(words: str) -> str:
+    found = _PREFIX.match(words)
+    return words[found.end() :] if found else words
+
+
+def _last_inner(words: str) -> str | None:
+    start = -1
+    for found in _INNER.finditer(words, 4):
+        start = found.start(1)
+    return None if start < 0 else words[start:]
+
+
+def _line(words: str, code: str, status: str) -> str:
+    head = _HEAD.match(words)
+    rest = words
+    if head is not None and head.end():
+        code, status = head[1] or code, head[2] or status
+        rest = words[head.end() :] if head[1] or head[2] else words
+        if head[1]:
+            rest = _folded(rest, words, head[1], status)
+    if not status:
+        found = _STATUS.search(rest)
+        status = found[0] if found else "-"
+    return f"{code or '-'} {status} {rest}"
+
+
+def _folded(rest: str, words: str, code: str, status: str) -> str:
+    """Drop the codes that repeat at the head of each line of a multi-line reply."""
+    if f"{code}-" not in words or code not in rest:
+        return rest
+    for head in (f" {code}-{status} ", f" {code} {status} ", f" {code}-", f" {code} "):
+        rest = rest.replace(head, " ")
+    return rest
+
+
+def _stage_in(words: str) -> SmtpStage | None:
+    if not any(word in words for word in _STAGE_WORDS):
+        return None
+    found = _STAGE.search(words)
+    if found is None:
+        return None
+    return _STAGES.get(found[1] or found[2] or "", SmtpStage.CONNECT)

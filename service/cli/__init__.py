@@ -1,0 +1,1 @@
+"""What did a person or a timer ask for."""

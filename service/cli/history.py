@@ -1,0 +1,171 @@
+"""The commands about history: import it from a file, and see what would have fired."""
+
+import sys
+import tomllib
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+from uuid import uuid4
+
+import click
+import orjson
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from service.alerting.policy import Policy, PolicyError, policy_from
+from service.bootstrap import Hopp
+from service.cli.running import prepared
+from service.esp.generic import HistoryLine, read_history_line
+from service.model.events import Problem
+from service.model.moments import iso, to_us
+from service.pipeline.backtest import Backtest, Transition
+from service.pipeline.history import HistoricEvent, import_events
+from service.store.timeline import count_attempts, load_timeline
+
+_LINES_AT_ONCE = 2_000
+_SHOWN_PROBLEMS = 20
+_COLUMNS = (
+    "at", "domain", "gateway", "state", "severity", "cause", "attempts", "reported_hard", "believed_hard", "rate", "baseline",
+    "threshold", "incident",
+)  # fmt: skip
+
+
+def _progress(*, quiet: bool) -> Progress:
+    """A bar on standard error, so that standard output stays clean for pipes."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        disable=quiet,
+    )
+
+
+@click.command("import")
+@click.option("--source", "default_source", default="import", show_default=True, help="Source of lines that name none.")
+@click.option("--quiet", is_flag=True, help="No progress bar.")
+@click.argument("file", type=click.File("rb"))
+def import_command(default_source: str, *, quiet: bool, file: BinaryIO) -> None:
+    """Import history: one JSON object a line, with the keys that `parse` prints, and `source` and `received_at` where known.
+
+    A line that cannot be read is named on standard error and costs no other line; the exit code is then 1. Importing a file
+    again changes nothing.
+    """
+    hopp = prepared()
+    tools, import_id = hopp.tools(), f"import{uuid4().hex[:26]}"
+    events = duplicates = refused = 0
+    with _progress(quiet=quiet) as progress:
+        task = progress.add_task("importing", total=_size(file))
+        for first_number, lines in _chunks(file):
+            history, problems = _read(lines, first_number, default_source)
+            for text in problems[: max(0, _SHOWN_PROBLEMS - refused)]:
+                click.echo(f"import: {text}", err=True)
+            refused += len(problems)
+            done = import_events(history, tools, import_id=import_id, now_us=to_us(hopp.now()))
+            events, duplicates = events + done.events, duplicates + done.duplicates
+            progress.update(task, advance=sum(map(len, lines)))
+    click.echo(f"imported {events} events, {duplicates} were there before, {refused} lines refused", err=True)
+    sys.exit(1 if refused else 0)
+
+
+def _size(file: BinaryIO) -> int | None:
+    """Bytes of the file, for the bar; None for a pipe."""
+    try:
+        return Path(file.name).stat().st_size or None
+    except (AttributeError, OSError, TypeError):
+        return None
+
+
+def _chunks(file: Iterable[bytes]) -> Iterator[tuple[int, list[bytes]]]:
+    chunk: list[bytes] = []
+    first_number = 1
+    for number, line in enumerate(file, start=1):
+        chunk.append(line)
+        if len(chunk) == _LINES_AT_ONCE:
+            yield first_number, chunk
+            chunk, first_number = [], number + 1
+    if chunk:
+        yield first_number, chunk
+
+
+def _read(lines: list[bytes], first_number: int, default_source: str) -> tuple[list[HistoricEvent], list[str]]:
+    history, problems = [], []
+    for number, line in enumerate(lines, start=first_number):
+        if not line.strip():
+            continue
+        read: HistoryLine | Problem = read_history_line(line)
+        if isinstance(read, Problem):
+            problems.append(f"line {number}: {read.error} {read.fragment}".rstrip())
+            continue
+        history.append(HistoricEvent(event=read.event, source=read.source or default_source, received_at=read.received_at))
+    return history, problems
+
+
+@click.command("backtest")
+@click.option("--from", "from_text", required=True, metavar="T", help="First moment to report, ISO 8601; what came before still teaches.")
+@click.option("--to", "to_text", required=True, metavar="T", help="Moment to end at, ISO 8601.")
+@click.option("--policy", "policy_file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="TOML with [policy.…] to try.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of columns divided by tabs.")
+@click.option("--quiet", is_flag=True, help="No progress bar.")
+def backtest_command(*, from_text: str, to_text: str, policy_file: Path | None, as_json: bool, quiet: bool) -> None:
+    """Run the stored history through the alert decision on a virtual clock and print each transition."""
+    from_us, to_us_ = to_us(_moment("--from", from_text)), to_us(_moment("--to", to_text))
+    if from_us >= to_us_:
+        message = f"--from {from_text} has to be before --to {to_text}"
+        raise click.UsageError(message)
+    hopp = prepared()
+    policy = _policy(policy_file) if policy_file else hopp.policy
+    if not as_json:
+        click.echo("\t".join(_COLUMNS))
+    for transition in _transitions(hopp, policy, to_us_, quiet=quiet):
+        if transition.at_us < from_us:
+            continue
+        values = _values(transition)
+        click.echo(orjson.dumps(values).decode() if as_json else "\t".join("" if v is None else str(v) for v in values.values()))
+
+
+def _transitions(hopp: Hopp, policy: Policy, until_us: int, *, quiet: bool) -> Iterator[Transition]:
+    with hopp.database.read() as connection, _progress(quiet=quiet) as progress:
+        timeline = load_timeline(connection, until_us)
+        task = progress.add_task("backtest", total=count_attempts(connection, until_us))
+        backtest = Backtest(policy, hopp.labels().domains)
+        yield from backtest.run(progress.track(timeline, task_id=task), until_us)
+
+
+def _values(transition: Transition) -> dict[str, Any]:
+    """A transition under the names that `backtest` promises; what nobody judged yet is null."""
+    alert = transition.alert
+    decision, counts = alert.finding.decision, alert.finding.decision.counts
+    has_rate = alert.finding.rate_known and counts.n > 0
+    values = {
+        "at": iso(transition.at_us),
+        "domain": alert.domain,
+        "state": alert.state,
+        "severity": alert.severity,
+        "attempts": counts.n if has_rate else None,
+        "reported_hard": counts.k,
+        "rate": round(counts.rate, 6) if has_rate else None,
+        "baseline": round(decision.expected / counts.n, 6) if has_rate else None,
+        "threshold": decision.threshold if has_rate else None,
+    }
+    return {name: values.get(name) for name in _COLUMNS}
+
+
+def _moment(option: str, text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        message = f"{option} {text!r}: has to be a moment like 2026-01-31T08:00:00Z"
+        raise click.UsageError(message) from error
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+
+
+def _policy(path: Path) -> Policy:
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        return policy_from(document.get("policy", document))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, PolicyError, AttributeError) as error:
+        message = f"{path}: {error}"
+        raise click.ClickException(message) from error

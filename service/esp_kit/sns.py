@@ -1,0 +1,105 @@
+"""Does an SNS envelope prove that it comes from one of our topics, and which addresses in it may be fetched?
+
+A valid signature proves no more than "somebody's topic at Amazon": anyone may subscribe our URL to his own. So the topic has to be on
+the source's list, and an empty list refuses all.
+"""
+
+import re
+from datetime import datetime, timedelta
+from urllib.parse import parse_qs, urlsplit
+
+from cryptography.hazmat.primitives import hashes
+
+from service.esp_kit import jsontext
+from service.esp_kit.adapter import NeedsCertificate, Refused, SourceTrust, Verification
+from service.esp_kit.certificates import signing_key
+from service.esp_kit.dates import moment_of
+from service.esp_kit.jsontext import JsonObject, text
+from service.esp_kit.proof import NO_SIGNATURE, as_bytes, refuse_age, verdict
+from service.esp_kit.reading import NotAnEventError
+from service.esp_kit.verify_keys import decoded, rsa_holds
+from service.model.errors import UnreadableError
+from service.model.events import ConfirmSubscription
+
+NOTIFICATION = "Notification"
+SUBSCRIPTION = "SubscriptionConfirmation"
+UNSUBSCRIPTION = "UnsubscribeConfirmation"
+
+WINDOW = timedelta(hours=24)  # SNS tries for an hour at most; a copy inside the window is a duplicate and changes nothing
+_AHEAD = timedelta(hours=1)
+_ABOUT_SUBSCRIPTION = ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
+_SIGNED_FIELDS = {
+    NOTIFICATION: ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"),
+    SUBSCRIPTION: _ABOUT_SUBSCRIPTION,
+    UNSUBSCRIPTION: _ABOUT_SUBSCRIPTION,
+}
+_HASHES: dict[str, hashes.HashAlgorithm] = {"1": hashes.SHA1(), "2": hashes.SHA256()}  # noqa: S303 - Amazon's version 1 is SHA-1
+_HOST = r"https://sns\.[a-zA-Z0-9-]{3,63}\.amazonaws\.com(?:\.cn)?"
+_CERTIFICATE_URL = re.compile(_HOST + r"/SimpleNotificationService-[a-zA-Z0-9]{1,128}\.pem", re.ASCII)
+_SUBSCRIBE_URL = re.compile(_HOST + r"/\?[!-\"$-\[\]-~]{1,2000}", re.ASCII)  # printable, no fragment, no backslash
+
+
+def envelope_in(body: bytes) -> JsonObject | None:
+    """The SNS envelope that the body is; None for anything else, raw delivery among it."""
+    try:
+        envelope = jsontext.load_object(body)
+    except UnreadableError:
+        return None
+    return envelope if isinstance(envelope.get("Type"), str) else None
+
+
+def verify_envelope(envelope: JsonObject, trust: SourceTrust, now: datetime) -> Verification:
+    """Is the envelope signed by Amazon, fresh, and of one of the source's `topic_arns`?"""
+    if text(envelope, "TopicArn") not in trust.options.get("topic_arns", ()):
+        return Refused("the SNS topic is not on the source's topic_arns")
+    refused = refuse_age(moment_of(envelope.get("Timestamp")), now, past=WINDOW, future=_AHEAD)
+    if refused:
+        return refused
+    version = text(envelope, "SignatureVersion")
+    if version not in _HASHES or version not in trust.options.get("signature_versions", tuple(_HASHES)):
+        return Refused("the SNS signature version is not accepted")
+    url = certificate_url(envelope)
+    if url is None:
+        return Refused("the SNS certificate's address is not Amazon's")
+    return _verify_signature(envelope, trust, now, url=url, version=version)
+
+
+def certificate_url(envelope: JsonObject) -> str | None:
+    """Where the signing certificate lies, if that is a place where Amazon keeps them."""
+    url = text(envelope, "SigningCertURL") or text(envelope, "SigningCertUrl")
+    return url if url and _CERTIFICATE_URL.fullmatch(url) else None
+
+
+def confirmation_in(envelope: JsonObject) -> ConfirmSubscription:
+    """The act that confirms the subscription; raises where the address is no confirmation of this very topic at Amazon."""
+    url = text(envelope, "SubscribeURL", limit=3_000) or ""
+    if not _SUBSCRIBE_URL.fullmatch(url):
+        raise NotAnEventError("the SubscribeURL is not Amazon's")
+    asked = parse_qs(urlsplit(url).query, keep_blank_values=True)
+    if asked.get("Action") != ["ConfirmSubscription"]:
+        raise NotAnEventError("the SubscribeURL does not ask for Action=ConfirmSubscription")
+    if asked.get("TopicArn") != [text(envelope, "TopicArn")]:
+        raise NotAnEventError("the SubscribeURL names another topic")
+    return ConfirmSubscription(url=url)
+
+
+def string_to_sign(envelope: JsonObject) -> bytes | None:
+    """Each signed key and its value on lines of their own, with a newline after the last one too; None where one is missing."""
+    names = _SIGNED_FIELDS.get(text(envelope, "Type") or "", ())
+    present = [(name, envelope.get(name)) for name in names if name != "Subject" or envelope.get(name) is not None]
+    if not present or not all(isinstance(value, str) for _, value in present):
+        return None
+    return as_bytes("".join(f"{name}\n{value}\n" for name, value in present))
+
+
+def _verify_signature(envelope: JsonObject, trust: SourceTrust, now: datetime, *, url: str, version: str) -> Verification:
+    message, signature = string_to_sign(envelope), decoded(text(envelope, "Signature", limit=2_000) or "")
+    if message is None or not signature:
+        return NO_SIGNATURE
+    pem = trust.certificates.get(url)
+    if pem is None:
+        return NeedsCertificate(url)
+    key = signing_key(pem, now)
+    if key is None:
+        return Refused("the SNS certificate is unreadable or not valid now")
+    return verdict(proven=rsa_holds(key, signature, message, _HASHES[version]))

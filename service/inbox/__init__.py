@@ -1,0 +1,1 @@
+"""Where do raw deliveries wait."""

@@ -1,0 +1,51 @@
+"""What must every inbox offer?
+
+An inbox keeps raw deliveries between the web, which appends, and the worker, which takes batches. Both may be killed at
+any moment: `append` returns only once the delivery is durable, and a delivery leaves only through `Batch.done`, so the
+worst that can happen is that one is taken twice.
+"""
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from service.model.events import Delivery
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboxState:
+    """How much waits in the inbox."""
+
+    waiting: int
+    oldest_received_at: datetime | None
+
+
+class Batch(Protocol):
+    """Deliveries that one worker holds; nobody else gets them while it does."""
+
+    @property
+    def deliveries(self) -> tuple[Delivery, ...]:
+        """What was taken, oldest first; may be empty."""
+
+    def done(self) -> None:
+        """Remove them for good. May be called once, after the main database has committed."""
+
+
+class Inbox(Protocol):
+    """Where raw deliveries wait."""
+
+    def prepare(self) -> None:
+        """Create what is missing on disk or in the database. May be called any number of times."""
+
+    def append(self, delivery: Delivery) -> None:
+        """Keep one delivery durably, or raise InboxUnavailableError. Callers in many threads share one sync."""
+
+    def take(self, limit: int) -> AbstractContextManager[Batch]:
+        """Hold up to `limit` deliveries until the block ends; those not `done` by then wait again."""
+
+    def state(self) -> InboxState:
+        """How much waits; cheap enough for every scrape of /metrics."""
+
+    def close(self) -> None:
+        """Give back files and connections."""

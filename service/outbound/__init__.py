@@ -1,0 +1,1 @@
+"""What do we call over the network."""

@@ -1,0 +1,96 @@
+"""Which domains are due, and what becomes of their alerts?
+
+Evaluation holds a lease, so that however many workers run, exactly one decides.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import structlog
+
+from service.alerting.holding import DueCheck
+from service.alerting.lifecycle import Alert, Change, after_check, after_sweep, judge
+from service.alerting.policy import Policy
+from service.model.moments import HOUR_US, SECOND_US
+from service.store import alerts as store
+from service.store import ingest
+from service.store.database import Connection, Database
+
+log = structlog.get_logger()
+_LEASE = "evaluate"
+_LEASE_US = 30 * SECOND_US
+_SWEEP_US = 60 * SECOND_US
+_CHECKS_AT_ONCE = 500
+_PROOFS_KEPT_US = 72 * HOUR_US  # longer than any adapter's replay window
+
+
+@dataclass(slots=True)
+class Evaluator:
+    """Takes due checks and sweeps firing alerts, whenever it is asked and it is time."""
+
+    database: Database
+    policy: Policy
+    holder: str
+    _swept_us: int = 0
+    _scaled_us: int = 0
+    _e_min: float = field(default=0.0)
+
+    def run(self, now_us: int) -> list[tuple[Alert, Change]]:
+        """Evaluate what is due at this moment; returns the transitions, most often none."""
+        sweeps = now_us - self._swept_us >= _SWEEP_US
+        if not sweeps and not self._has_due(now_us):
+            return []
+        with self.database.write() as connection:
+            if not store.acquire_lease(connection, _LEASE, self.holder, now_us=now_us, until_us=now_us + _LEASE_US):
+                return []
+            self._scale(connection, now_us)
+            changed = self._check(connection, store.take_due(connection, now_us, _CHECKS_AT_ONCE), now_us)
+            if sweeps:
+                changed += self._sweep(connection, now_us)
+                self._swept_us = now_us
+        for alert, change in changed:
+            log.info("alert_changed", domain=alert.domain, change=change, severity=alert.severity, state=alert.state)
+        return changed
+
+    def _has_due(self, now_us: int) -> bool:
+        """Ask before taking a write lock and a sync: most often there is nothing to do."""
+        with self.database.read() as connection:
+            return store.has_due(connection, now_us)
+
+    def _scale(self, connection: Connection, now_us: int) -> None:
+        """Once an hour: how much traffic is there, and what does that ask of the e-value? Also forget old proofs."""
+        if self._e_min and now_us - self._scaled_us < HOUR_US:
+            return
+        self._e_min = self.policy.e_min_at(store.active_domain_hours(connection, now_us))
+        self._scaled_us = now_us
+        ingest.forget_proofs(connection, now_us - _PROOFS_KEPT_US)
+
+    def _check(self, connection: Connection, due: Mapping[str, DueCheck], now_us: int) -> list[tuple[Alert, Change]]:
+        if not due:
+            return []
+        views = store.load_views(connection, list(due), self.policy)
+        newest = store.load_newest(connection, list(due))
+        changed = []
+        for domain, view in views.items():
+            finding = judge(view, self.policy, e_min=self._e_min)
+            known = newest.get(domain)
+            outcome = after_check(known and known.alert, view, finding, now_us=now_us, policy=self.policy)
+            if outcome is None:
+                continue
+            alert, change = outcome
+            evidence = store.load_evidence(connection, alert, due[domain].widest_us)
+            alert_id = None if known is None or change is Change.OPENED else known.id
+            store.save_alert(connection, alert, change, alert_id=alert_id, evidence=evidence, now_us=now_us)
+            if change is not Change.REFRESHED:
+                changed.append(outcome)
+        return changed
+
+    def _sweep(self, connection: Connection, now_us: int) -> list[tuple[Alert, Change]]:
+        closed = []
+        for stored, recovery in store.load_firing(connection).values():
+            outcome = after_sweep(stored.alert, recovery, now_us=now_us, policy=self.policy)
+            if outcome is None:
+                continue
+            store.save_alert(connection, *outcome, alert_id=stored.id, evidence=None, now_us=now_us)
+            closed.append(outcome)
+        return closed

@@ -1,0 +1,62 @@
+"""What does a worker do all day? Take a batch, process it, let it leave the inbox; evaluate what is due; stop politely."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from threading import Event as Signal
+
+import structlog
+
+from service.inbox.port import Inbox
+from service.model.moments import to_us
+from service.pipeline.evaluate import Evaluator
+from service.pipeline.process import Processed, Tools, process
+from service.store.database import DatabaseUnavailableError
+
+log = structlog.get_logger()
+_IDLE_SECONDS = 0.2
+_BACK_OFF_SECONDS = (1, 2, 5, 10)
+
+
+@dataclass(slots=True, kw_only=True)
+class Worker:
+    """One worker process."""
+
+    inbox: Inbox
+    tools: Tools
+    evaluator: Evaluator
+    batch_deliveries: int
+    now: Callable[[], datetime]
+    stopping: Signal  # set by SIGTERM: the batch in hand is finished first
+
+    def run(self) -> None:
+        """Work until told to stop; whatever fails is tried again, for the deliveries wait in the inbox."""
+        failures = 0
+        while not self.stopping.is_set():
+            try:
+                is_idle = self.step().deliveries == 0
+            except DatabaseUnavailableError as error:
+                failures = self._back_off(failures, str(error))
+                continue
+            except Exception as error:  # noqa: BLE001 - the outer loop: a worker that dies of one bad moment serves nobody
+                log.exception("step_failed")
+                failures = self._back_off(failures, type(error).__name__)
+                continue
+            failures = 0
+            if is_idle:
+                self.stopping.wait(_IDLE_SECONDS)
+
+    def _back_off(self, failures: int, error: str) -> int:
+        wait_seconds = _BACK_OFF_SECONDS[min(failures, len(_BACK_OFF_SECONDS) - 1)]
+        log.error("step_failed_retrying", error=error, retry_in_seconds=wait_seconds, deliveries="wait in the inbox")
+        self.stopping.wait(wait_seconds)
+        return failures + 1
+
+    def step(self) -> Processed:
+        """Process one batch, then evaluate what is due; returns what was done."""
+        with self.inbox.take(self.batch_deliveries) as batch:
+            done = process(batch.deliveries, self.tools, now_us=to_us(self.now()))
+            if batch.deliveries:
+                batch.done()
+        self.evaluator.run(to_us(self.now()))
+        return done

@@ -1,0 +1,1 @@
+"""How do API, exports and the import format word it."""

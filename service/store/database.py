@@ -1,0 +1,128 @@
+"""How is the main database opened, read and written?
+
+One code for SQLite and PostgreSQL; what differs between them stands here and in `bulk.py`.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from service.model.errors import HoppError
+
+__all__ = ["Connection", "Database", "DatabaseUnavailableError", "open_engine"]
+
+_BUSY_TIMEOUT_MS = 15_000
+_WAL_PAGES = 4_000  # a checkpoint each 16 MB: fewer stalls than the default 1,000 pages, a bounded file all the same
+
+
+class DatabaseUnavailableError(HoppError):
+    """The database does not answer: check that it runs and that its URL is right."""
+
+
+class Database:
+    """The main database of this process; connections are made when first used, so it may be built before a fork."""
+
+    def __init__(self, url: str) -> None:
+        self.url: URL = make_url(url)
+        self._engine: Engine | None = None
+
+    @property
+    def engine(self) -> Engine:
+        """The SQLAlchemy engine, made at first use."""
+        if self._engine is None:
+            self._engine = open_engine(self.url)
+        return self._engine
+
+    @property
+    def is_sqlite(self) -> bool:
+        """True where the database is one file."""
+        return self.url.get_backend_name() == "sqlite"
+
+    @property
+    def described(self) -> str:
+        """The URL without its password."""
+        return self.url.render_as_string(hide_password=True)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A short transaction for reading; nothing is kept."""
+        try:
+            connection = self.engine.connect()
+        except OperationalError as error:
+            raise self._unavailable(error) from error
+        with connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One transaction: committed at the end of the block, rolled back by any error."""
+        try:
+            connection = self.engine.connect()
+        except OperationalError as error:
+            raise self._unavailable(error) from error
+        with connection:
+            if self.is_sqlite:  # take the write lock at once: upgrading a read lock later can fail instead of wait
+                connection.execute(text("BEGIN IMMEDIATE"))
+                yield connection
+                connection.commit()
+                return
+            with connection.begin():
+                yield connection
+
+    def answers(self) -> bool:
+        """True where the database answers a question right now."""
+        try:
+            with self.read() as connection:
+                connection.execute(text("SELECT 1"))
+        except (DatabaseUnavailableError, DBAPIError):
+            return False
+        return True
+
+    def silence(self) -> str:
+        """The message of a database that stopped answering."""
+        return f"The database {self.described} stopped answering. Check that it runs; work goes on once it does."
+
+    def close(self) -> None:
+        """Give back all connections."""
+        if self._engine is not None:
+            self._engine.dispose()
+            self._engine = None
+
+    def _unavailable(self, error: OperationalError) -> DatabaseUnavailableError:
+        reason = str(error.orig).strip().splitlines()[0] if error.orig else "no answer"
+        message = f"The database {self.described} does not answer ({reason}). Check that it runs and that HOPP_DATABASE is right."
+        return DatabaseUnavailableError(message)
+
+
+def open_engine(url: URL) -> Engine:
+    """An engine with what each database needs to be durable and fast."""
+    if url.get_backend_name() == "sqlite":
+        return _open_sqlite(url)
+    return create_engine(url.set(drivername="postgresql+psycopg"), pool_size=4, max_overflow=8, pool_pre_ping=True)
+
+
+def _open_sqlite(url: URL) -> Engine:
+    if url.database and url.database != ":memory:":
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000})
+    event.listen(engine, "connect", _prepare_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:  # noqa: ANN401 - SQLAlchemy's own type is private
+    """WAL, so that reading never waits for writing; full sync, so that what is committed survives a power cut."""
+    connection.isolation_level = None  # transactions are begun by our own BEGIN, not by the driver's guess
+    for pragma in (
+        f"busy_timeout={_BUSY_TIMEOUT_MS}",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        f"wal_autocheckpoint={_WAL_PAGES}",
+        "cache_size=-64000",
+    ):
+        connection.execute(f"PRAGMA {pragma}").close()

@@ -1,0 +1,276 @@
+"""What does a batch of events read from the tables, and what does it write to them?
+
+Every statement works on the whole batch. The recipients are locked first, in address order, so that whatever is read after
+that about them (which events are known, what they were counted as) stays true until the transaction ends.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, delete, select
+
+from service.alerting.counting import Cell, History
+from service.alerting.holding import START_LOG_LAG, DueCheck
+from service.alerting.lifecycle import Recovery
+from service.store import bulk
+from service.store.tables import (
+    deliveries,
+    domain_hourly,
+    due_checks,
+    events,
+    one_time_proofs,
+    recipient_domains,
+    recipients,
+    source_hourly,
+    source_lag,
+    sources,
+)
+
+EVENT_COLUMNS = tuple(column.name for column in events.columns if column.name != "id")
+DELIVERY_COLUMNS = tuple(column.name for column in deliveries.columns)
+HOURLY_KEY = ("domain", "hour", "source_id", "sending_ip", "campaign")
+HOURLY_COUNTS = ("warm_n", "warm_k", "cold_n", "cold_k", "repeat_k", "soft_k")
+_RECIPIENT_STATE = ("last_delivered_us", "last_hard_us", "last_engaged_us", "hard_count", "newest_us", "newest_rank", "newest_key")
+
+HourlyKey = tuple[str, int, int, str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRow:
+    """A source as the tables know it."""
+
+    id: int
+    name: str
+    esp: str
+    is_test: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipientRow:
+    """What is kept of one address."""
+
+    id: int
+    history: History = History()
+    last_engaged_us: int = 0
+    hard_count: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DomainRow:
+    """What is kept of one recipient domain."""
+
+    domain_class: str
+    gateway: str = ""
+    newest_hour: int = 0
+    recovery: Recovery = Recovery()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LagRow:
+    """How late a source's webhooks come, and what it tells of."""
+
+    log_lag_seconds: float = START_LOG_LAG
+    delivered_count: int = 0
+    hard_count: int = 0
+
+
+def ensure_sources(connection: Connection, wanted: Mapping[str, tuple[str, bool]], now_us: int) -> dict[str, SourceRow]:
+    """Rows of these sources (name: ESP and test mark), made where they are missing; the mark follows the settings."""
+    rows = sorted((name, esp, is_test, now_us) for name, (esp, is_test) in wanted.items())
+    conflict = "(name) DO UPDATE SET esp = excluded.esp, is_test = excluded.is_test"
+    bulk.upsert(connection, sources, ("name", "esp", "is_test", "first_seen_us"), rows, conflict=conflict)
+    found = bulk.select_in(connection, sources, ("name", "id", "esp", "is_test"), key="name", values=[row[0] for row in rows])
+    return {name: SourceRow(id=id_, name=name, esp=esp, is_test=bool(is_test)) for name, id_, esp, is_test in found}
+
+
+def archived_ids(connection: Connection, ids: Sequence[str]) -> set[str]:
+    """Those of the deliveries that were processed before."""
+    return {row[0] for row in bulk.select_in(connection, deliveries, ("id",), key="id", values=ids)}
+
+
+def archive(connection: Connection, rows: Sequence[bulk.Row]) -> None:
+    """Keep raw deliveries, in the order of DELIVERY_COLUMNS."""
+    bulk.insert(connection, deliveries, DELIVERY_COLUMNS, rows)
+
+
+def lock_recipients(connection: Connection, domains: Mapping[str, str]) -> dict[str, RecipientRow]:
+    """Rows of these addresses (address: domain), made where they are missing, and ours until the transaction ends."""
+    addresses = sorted(domains)
+    found = _select_recipients(connection, addresses)
+    missing = [address for address in addresses if address not in found]
+    if missing:
+        rows = [(address, domains[address], 0, 0, 0, 0, 0, 0, b"") for address in missing]
+        columns = ("address", "domain", *_RECIPIENT_STATE)
+        bulk.upsert(connection, recipients, columns, rows, conflict="(address) DO NOTHING")
+        found |= _select_recipients(connection, missing)
+    return found
+
+
+def _select_recipients(connection: Connection, addresses: Sequence[str]) -> dict[str, RecipientRow]:
+    rows = bulk.select_in(connection, recipients, ("address", "id", *_RECIPIENT_STATE), key="address", values=addresses, lock=True)
+    return {
+        address: RecipientRow(
+            id=id_, history=History(delivered_us, hard_us, (us, rank, bytes(key))), last_engaged_us=engaged_us, hard_count=hard_count
+        )
+        for address, id_, delivered_us, hard_us, engaged_us, hard_count, us, rank, key in rows
+    }
+
+
+def save_recipients(connection: Connection, rows: Iterable[RecipientRow]) -> None:
+    """Write what is known of these recipients."""
+    values = [
+        (
+            row.history.last_delivered_us,
+            row.history.last_hard_us,
+            row.last_engaged_us,
+            row.hard_count,
+            *row.history.newest,
+            row.id,
+        )
+        for row in rows
+    ]
+    bulk.update(connection, recipients, "id", _RECIPIENT_STATE, values)
+
+
+def known_event_keys(connection: Connection, keys: Sequence[bytes]) -> set[bytes]:
+    """Those of the events that are kept already."""
+    return {bytes(row[0]) for row in bulk.select_in(connection, events, ("event_key",), key="event_key", values=keys)}
+
+
+ATTEMPT_COLUMNS = (
+    "recipient_id", "event_key", "kind", "occurred_us", "counts_as_hard", "phase", "message_id",
+    "source_id", "sending_ip", "campaign", "cell",
+)  # fmt: skip
+
+
+def load_attempt_rows(connection: Connection, recipient_ids: Sequence[int]) -> list[bulk.Row]:
+    """All stored attempts of these recipients that are counted, in the order of ATTEMPT_COLUMNS."""
+    rows = bulk.select_in(connection, events, ATTEMPT_COLUMNS, key="recipient_id", values=recipient_ids)
+    return [row for row in rows if row[-1] != Cell.NOT_COUNTED]
+
+
+def insert_events(connection: Connection, rows: Sequence[bulk.Row]) -> None:
+    """Keep new events, in the order of EVENT_COLUMNS."""
+    bulk.insert(connection, events, EVENT_COLUMNS, rows)
+
+
+def change_cells(connection: Connection, cells: Mapping[bytes, Cell]) -> None:
+    """Correct how stored events are counted."""
+    bulk.update(connection, events, "event_key", ("cell",), [(int(cell), key) for key, cell in sorted(cells.items())])
+
+
+def add_hourly(connection: Connection, deltas: Mapping[HourlyKey, Sequence[int]]) -> None:
+    """Add to the hourly roll-up; each value is the six counts, then the first and last moment."""
+    rows = [(*key, *deltas[key]) for key in sorted(deltas)]
+    sets = ", ".join(
+        (
+            bulk.added(HOURLY_COUNTS, domain_hourly),
+            bulk.least(connection, "first_us", domain_hourly),
+            bulk.greatest(connection, "last_us", domain_hourly),
+        )
+    )
+    columns = (*HOURLY_KEY, *HOURLY_COUNTS, "first_us", "last_us")
+    bulk.upsert(connection, domain_hourly, columns, rows, conflict=f"({', '.join(HOURLY_KEY)}) DO UPDATE SET {sets}")
+
+
+_DOMAIN_COLUMNS = ("domain_class", "gateway", "newest_hour", "last_hard_us", "delivered_since_hard", "last_attempt_us")
+
+
+def lock_domains(connection: Connection, domains: Sequence[str]) -> dict[str, DomainRow]:
+    """What is known of these recipient domains; the rows found are ours until the transaction ends."""
+    rows = bulk.select_in(connection, recipient_domains, ("domain", *_DOMAIN_COLUMNS), key="domain", values=domains, lock=True)
+    return {
+        domain: DomainRow(
+            domain_class=domain_class,
+            gateway=gateway,
+            newest_hour=newest_hour,
+            recovery=Recovery(last_hard_us=hard_us, delivered_since_hard=since, last_attempt_us=attempt_us),
+        )
+        for domain, domain_class, gateway, newest_hour, hard_us, since, attempt_us in rows
+    }
+
+
+def save_domains(connection: Connection, rows: Mapping[str, DomainRow]) -> None:
+    """Write what is known of these recipient domains; two that see a domain for the first time at once both count."""
+    values = [
+        (
+            domain,
+            row.domain_class,
+            row.gateway,
+            row.newest_hour,
+            row.recovery.last_hard_us,
+            row.recovery.delivered_since_hard,
+            row.recovery.last_attempt_us,
+        )
+        for domain, row in sorted(rows.items())
+    ]
+    moving = ("newest_hour", "last_hard_us", "last_attempt_us")
+    kept = ("domain_class", "gateway", "delivered_since_hard")
+    sets = ", ".join(
+        [f"{name} = excluded.{name}" for name in kept] + [bulk.greatest(connection, name, recipient_domains) for name in moving]
+    )
+    bulk.upsert(connection, recipient_domains, ("domain", *_DOMAIN_COLUMNS), values, conflict=f"(domain) DO UPDATE SET {sets}")
+
+
+def load_due_checks(connection: Connection, domains: Sequence[str]) -> dict[str, DueCheck]:
+    """The outstanding checks of these domains."""
+    columns = ("domain", "first_us", "widest_us", "due_us")
+    return {row[0]: DueCheck(*row[1:]) for row in bulk.select_in(connection, due_checks, columns, key="domain", values=domains)}
+
+
+def save_due_checks(connection: Connection, checks: Mapping[str, DueCheck]) -> None:
+    """Write when these domains are due."""
+    rows = [(domain, check.first_us, check.widest_us, check.due_us) for domain, check in sorted(checks.items())]
+    sets = "first_us = excluded.first_us, widest_us = excluded.widest_us, due_us = excluded.due_us"
+    columns = ("domain", "first_us", "widest_us", "due_us")
+    bulk.upsert(connection, due_checks, columns, rows, conflict=f"(domain) DO UPDATE SET {sets}")
+
+
+def load_lags(connection: Connection) -> dict[int, LagRow]:
+    """What was learnt of every source's lag, by source id."""
+    rows = connection.execute(
+        select(source_lag.c.source_id, source_lag.c.log_lag_seconds, source_lag.c.delivered_count, source_lag.c.hard_count)
+    )
+    return {row[0]: LagRow(log_lag_seconds=row[1], delivered_count=row[2], hard_count=row[3]) for row in rows}
+
+
+def add_lags(connection: Connection, changes: Mapping[int, tuple[float, int, int, int, int]]) -> None:
+    """Add to sources: change of the estimate, delivered, hard, and the newest moments of receipt and of an event."""
+    rows = [
+        (source_id, START_LOG_LAG + change, delivered, hard, received_us, occurred_us)
+        for source_id, (change, delivered, hard, received_us, occurred_us) in sorted(changes.items())
+    ]
+    sets = ", ".join(
+        (
+            # The row is inserted with the start added, so that the first change counts from there too.
+            f"log_lag_seconds = source_lag.log_lag_seconds + excluded.log_lag_seconds - {START_LOG_LAG!r}",
+            bulk.added(("delivered_count", "hard_count"), source_lag),
+            bulk.greatest(connection, "last_received_us", source_lag),
+            bulk.greatest(connection, "last_occurred_us", source_lag),
+        )
+    )
+    columns = ("source_id", "log_lag_seconds", "delivered_count", "hard_count", "last_received_us", "last_occurred_us")
+    bulk.upsert(connection, source_lag, columns, rows, conflict=f"(source_id) DO UPDATE SET {sets}")
+
+
+def count_outcomes(connection: Connection, counts: Mapping[tuple[int, int, str], int]) -> None:
+    """Count what became of what was received, by source, hour of receipt and outcome."""
+    rows = [(*key, counts[key]) for key in sorted(counts)]
+    conflict = f"(source_id, hour, outcome) DO UPDATE SET {bulk.added(('count',), source_hourly)}"
+    bulk.upsert(connection, source_hourly, ("source_id", "hour", "outcome", "count"), rows, conflict=conflict)
+
+
+def claim_proofs(connection: Connection, claims: Mapping[tuple[int, bytes], bytes], now_us: int) -> set[tuple[int, bytes]]:
+    """Those of the one-time tokens (source, token digest: subject digest) that vouched for another event before."""
+    rows = [(*key, claims[key], now_us) for key in sorted(claims)]
+    columns = ("source_id", "token_digest", "subject_digest", "seen_us")
+    bulk.upsert(connection, one_time_proofs, columns, rows, conflict="(source_id, token_digest) DO NOTHING")
+    digests = [key[1] for key in claims]
+    found = bulk.select_in(connection, one_time_proofs, columns[:3], key="token_digest", values=digests)
+    kept = {(source_id, bytes(token)): bytes(subject) for source_id, token, subject in found}
+    return {key for key, subject in claims.items() if kept[key] != subject}
+
+
+def forget_proofs(connection: Connection, before_us: int) -> int:
+    """Forget one-time tokens older than any that the door still lets in; returns how many."""
+    return connection.execute(delete(one_time_proofs).where(one_time_proofs.c.seen_us < before_us)).rowcount

@@ -1,0 +1,1 @@
+"""What do the API and /metrics ask the tables?"""

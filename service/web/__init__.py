@@ -1,0 +1,1 @@
+"""What came in over HTTP, and what goes back."""

@@ -1,0 +1,1 @@
+"""Does Hopp keep its promises?"""

@@ -1,0 +1,58 @@
+"""What does every test find ready?"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from tests.postgres import Databases, NoPostgresError, PostgresServer, databases, own_server
+
+IS_CI = os.environ.get("CI") == "true"
+
+# A busy machine must fail no test, and CI must find today what it found yesterday.
+settings.register_profile("hopp", deadline=None, derandomize=IS_CI, print_blob=True)
+settings.load_profile("hopp")
+
+
+@contextmanager
+def _skipped_without_postgres() -> Iterator[None]:
+    """A developer's machine may go without PostgreSQL, and says so; CI may not."""
+    try:
+        yield
+    except NoPostgresError as error:
+        if IS_CI:
+            raise
+        pytest.skip(f"no PostgreSQL: {error}")
+
+
+@pytest.fixture(scope="session")
+def postgres_databases() -> Iterator[Databases]:
+    """A PostgreSQL server for the whole run: the one at HOPP_TEST_POSTGRES, or one of our own."""
+    with _skipped_without_postgres(), databases(os.environ.get("HOPP_TEST_POSTGRES")) as running:
+        yield running
+
+
+@pytest.fixture
+def postgres_url(postgres_databases: Databases) -> Iterator[str]:
+    """A fresh, empty PostgreSQL database."""
+    with postgres_databases.fresh() as url:
+        yield url
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[PostgresServer]:
+    """A durable PostgreSQL server that a test may stop and start."""
+    with _skipped_without_postgres(), own_server(durable=True) as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A fresh, empty database, once in SQLite and once in PostgreSQL."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/hopp.sqlite"
+    url: str = request.getfixturevalue("postgres_url")
+    return url
