@@ -1,7 +1,8 @@
 """How good were the alerts, judged by a world whose truth is known?
 
-`python -m bench.score_alerts TRUTH.json < backtest.jsonl` reads the transitions that `backtest --json` prints. Only what
-begins after the warm-up is judged, a notice is no page, and an alert that re-opens within 72 hours is no new page.
+`python -m bench.score_alerts TRUTH.json < backtest.jsonl` reads the transitions that `backtest --json` prints; several
+worlds are pooled with `python -m bench.score_alerts TRUTH.json... --alerts BACKTEST.jsonl...`. Only what begins after the
+warm-up is judged, a notice is no page, and an alert that re-opens within 72 hours is no new page.
 """
 
 import argparse
@@ -67,9 +68,8 @@ class Tally:
 class Score:
     """All figures of one run."""
 
-    days: float
-    domains: int
-    found: dict[str, Tally]
+    domain_days: float = 0.0
+    found: dict[str, Tally] = field(default_factory=dict)
     true_pages: int = 0
     false_noise: int = 0
     false_old_lists: int = 0
@@ -80,7 +80,7 @@ class Score:
 
     def per_day(self, count: int) -> float:
         """Pages per day and 10,000 domains."""
-        return count / self.days * 10_000 / self.domains
+        return 10_000 * count / self.domain_days
 
 
 class Truth:
@@ -108,11 +108,11 @@ class Truth:
         return any(case.begin <= at <= case.last + OLD_LIST_ECHO for case in self._old_lists.get(domain, ()))
 
 
-def score(truth: Truth, lines: Iterable[str]) -> Score:
-    """Judge a run of transitions."""
-    result = Score(days=truth.days, domains=truth.domains, found={})
+def score(truth: Truth, lines: Iterable[str], result: Score) -> None:
+    """Judge a run of transitions and add it to the result."""
+    result.domain_days += truth.days * truth.domains
     alerts, incidents = _alerts(lines, result)
-    result.incidents_paged = sum(at >= truth.judged_from for at in incidents.values())
+    result.incidents_paged += sum(at >= truth.judged_from for at in incidents.values())
     for case in truth.cases:
         if case.refused >= FEWEST_REFUSED and truth.judged_from <= case.begin < truth.end:
             _judge(case, alerts.get(case.domain, []), result.found.setdefault(_group(case), Tally()))
@@ -120,7 +120,6 @@ def score(truth: Truth, lines: Iterable[str]) -> Score:
         for alert in openings:
             if alert.opened >= truth.judged_from and not alert.is_reopened:
                 _judge_page(truth, domain, alert, result)
-    return result
 
 
 def _group(case: Case) -> str:
@@ -204,8 +203,9 @@ def _moment(text: object) -> datetime:
     return datetime.fromisoformat(str(text))
 
 
-def _report(result: Score) -> str:
-    lines = [f"judged: {result.days:.0f} days, {result.domains:,} domains"]
+def report(result: Score) -> str:
+    """The figures in words."""
+    lines = [f"judged: {result.domain_days / 10_000:.0f} days of 10,000 domains"]
     for group, tally in sorted(result.found.items()):
         share = tally.found / tally.judged
         error = Z95 * math.sqrt(share * (1 - share) / tally.judged)
@@ -227,9 +227,16 @@ def _report(result: Score) -> str:
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(prog="python -m bench.score_alerts", description=__doc__)
-    parser.add_argument("truth", type=Path)
-    truth = Truth(json.loads(parser.parse_args().truth.read_text(encoding="utf-8")))
-    sys.stdout.write(_report(score(truth, sys.stdin)))
+    parser.add_argument("truth", type=Path, nargs="+")
+    parser.add_argument("--alerts", type=Path, nargs="+", help="one file of transitions for each truth; standard input if not given")
+    asked = parser.parse_args()
+    runs = [path.read_text(encoding="utf-8").splitlines() for path in asked.alerts] if asked.alerts else [list(sys.stdin)]
+    if len(runs) != len(asked.truth):
+        parser.error(f"{len(asked.truth)} truths but {len(runs)} runs of transitions: give one --alerts file for each truth")
+    result = Score()
+    for truth, lines in zip(asked.truth, runs, strict=True):
+        score(Truth(json.loads(truth.read_text(encoding="utf-8"))), lines, result)
+    sys.stdout.write(report(result))
 
 
 if __name__ == "__main__":

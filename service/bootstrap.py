@@ -106,9 +106,7 @@ def _labels(own_rules: str | None) -> Labels:
     data = room.joinpath("data")
     gateways = GatewayTable.load(data.joinpath("gateways.toml").read_text(encoding="utf-8"))
     consumer_domains = data.joinpath("consumer_domains.txt").read_text(encoding="utf-8")
-    return Labels(
-        classifier=Classifier(rules), gateways=gateways, domains=DomainBook.load(consumer_domains, gateways.security_vendors)
-    )
+    return Labels(classifier=Classifier(rules), gateways=gateways, domains=DomainBook.load(consumer_domains, gateways.security_vendors))
 
 
 def _now() -> datetime:

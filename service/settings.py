@@ -306,7 +306,7 @@ def _own_rules(table: object, place: str, folder: Path) -> Path | None:
     if not isinstance(table, dict) or not isinstance(table.get("file"), str):
         message = f'{place}: rules has to be written as [rules] with file = "PATH".'
         raise SettingsError(message)
-    path = folder / table["file"]
+    path: Path = folder / table["file"]
     if not path.is_file():
         message = f"{place}, [rules]: there is no file {path}. Create it, or remove the setting."
         raise SettingsError(message)

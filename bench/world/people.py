@@ -3,7 +3,6 @@
 Sizes are heavy-tailed: most companies have one to five people on a list, a few have hundreds.
 """
 
-import math
 from dataclasses import dataclass, field
 from random import Random
 
@@ -118,9 +117,7 @@ def found(rng: Random, domains: int) -> Population:
 
 
 def _consumer(name: str) -> Company:
-    return Company(
-        name=name, vendor="consumer", host=f"mx1.{name}", is_consumer=True, is_gateway=False, monthly_turnover=CONSUMER_TURNOVER
-    )
+    return Company(name=name, vendor="consumer", host=f"mx1.{name}", is_consumer=True, is_gateway=False, monthly_turnover=CONSUMER_TURNOVER)
 
 
 def _business(rng: Random, number: int) -> Company:

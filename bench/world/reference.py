@@ -1,7 +1,7 @@
 """When would the alert decision fire on a stream of webhooks? A second, small implementation to compare a backtest with.
 
 `python -m bench.world.reference FILE.jsonl` prints the transitions in the form of `backtest --json`. It knows no causes,
-so every page is a warning, and `firing` and `resolved` by recovery are the only states.
+so every page is a warning.
 """
 
 import argparse
@@ -10,7 +10,7 @@ import json
 import math
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -23,7 +23,7 @@ HOLD_MIN_S, HOLD_MAX_S, LONGEST_HOLDS = 180.0, 1800.0, 3
 LAG_UP, LAG_DOWN, BACKFILL_S = 0.0475, 0.0025, 6 * HOUR
 BLIND_SOURCE_BOUNCES = 20  # hard bounces without any delivery before a source counts as reporting none
 WINDOWS_HOURS = (2, 24)
-RECOVER_DELIVERIES, RECOVER_QUIET_S = 5, 30 * MINUTE
+RECOVER_DELIVERIES, RECOVER_QUIET_S, EXPIRE_S = 5, 30 * MINUTE, 14 * DAY
 OLDEST_WINDOW_S = DAY
 
 
@@ -63,9 +63,25 @@ class DomainState:
     rates: ClassRates
     gateway: str | None = None
     is_firing: bool = False
+    last_true: float = -math.inf
     last_hard: float = -math.inf
     last_attempt: float = -math.inf
-    deliveries_since: int = 0
+    latest_deliveries: list[float] = field(default_factory=list)  # in event time, as many as recovery takes
+
+    def note(self, kind: str, happened: float) -> None:
+        """Remember an attempt; the order of arrival makes no difference."""
+        self.last_attempt = max(self.last_attempt, happened)
+        if kind == "hard":
+            self.last_hard = max(self.last_hard, happened)
+        if kind == "delivered":
+            self.latest_deliveries = sorted([*self.latest_deliveries, happened])[-RECOVER_DELIVERIES:]
+
+    def is_over(self, now: float) -> bool:
+        """Whether a firing alert may close: recovered, or long without a true check and without traffic."""
+        recovered = len(self.latest_deliveries) == RECOVER_DELIVERIES and self.latest_deliveries[0] > self.last_hard
+        if recovered and now - self.last_attempt >= RECOVER_QUIET_S:
+            return True
+        return now - max(self.last_true, self.last_attempt) >= EXPIRE_S
 
 
 class Reference:
@@ -103,19 +119,13 @@ class Reference:
         domain = self._domain(name, event["remote_host"])
         source = self._sources.setdefault(event["source"], SourceState())
         self._ledger.add(name, address, Fact(happened, kind != "delivered", event["esp_event_id"], event["source"], kind))
-        domain.last_attempt = max(domain.last_attempt, happened)
+        domain.note(kind, happened)
         if kind == "delivered":
             source.deliveries += 1
             source.learn(now - happened)
-            domain.deliveries_since += happened > domain.last_hard
         if kind == "hard":
             source.hard_bounces += 1
-            self._note_hard(domain, happened)
             self._schedule(name, source.hold, now)
-
-    def _note_hard(self, domain: DomainState, happened: float) -> None:
-        if happened > domain.last_hard:
-            domain.last_hard, domain.deliveries_since = happened, 0
 
     def _domain(self, name: str, host: str | None) -> DomainState:
         domain = self._domains.get(name)
@@ -149,33 +159,35 @@ class Reference:
 
     def _check(self, name: str, at: float) -> Iterator[dict[str, object]]:
         domain = self._domains[name]
-        window_end = (self._ledger.newest_hour[name] + 1) * HOUR
-        if domain.is_firing or at - window_end > OLDEST_WINDOW_S:
+        sums = self._spike(name, domain)
+        if sums is None or at - (self._ledger.newest_hour[name] + 1) * HOUR > OLDEST_WINDOW_S:
             return
+        domain.last_true = at
+        if not domain.is_firing:
+            domain.is_firing = True
+            self._firing.add(name)
+            yield self._transition(name, at, "firing", sums)
+
+    def _spike(self, name: str, domain: DomainState) -> Sums | None:
+        """The counts that fire; without any tried mails where only the count rule does."""
         seeing = {source for source, state in self._sources.items() if state.deliveries}
         for hours in WINDOWS_HOURS:
             sums = self._ledger.sums(name, hours, seeing)
             if is_spike(sums, domain.rates):
-                yield self._fire(name, at, sums)
-                return
+                return sums
         blind = {source for source, state in self._sources.items() if not state.deliveries and state.hard_bounces >= BLIND_SOURCE_BOUNCES}
         warm_k, _, cold_k, _ = self._ledger.sums(name, WINDOWS_HOURS[-1], blind)
-        if domain.rates is not CONSUMER and warm_k + cold_k >= COUNT_RULE_PEOPLE:
-            yield self._fire(name, at, (warm_k, 0, cold_k, 0))
-
-    def _fire(self, name: str, at: float, sums: Sums) -> dict[str, object]:
-        self._domains[name].is_firing = True
-        self._firing.add(name)
-        return self._transition(name, at, "firing", sums)
+        if domain.rates is CONSUMER or warm_k + cold_k < COUNT_RULE_PEOPLE:
+            return None
+        return warm_k, 0, cold_k, 0
 
     def _sweep(self, now: float) -> Iterator[dict[str, object]]:
-        """Close what has recovered, once a minute."""
+        """Close what is over, once a minute."""
         while self._firing and self._swept + MINUTE <= now:
             self._swept += MINUTE
             for name in sorted(self._firing):
-                domain = self._domains[name]
-                if domain.deliveries_since >= RECOVER_DELIVERIES and self._swept - domain.last_attempt >= RECOVER_QUIET_S:
-                    domain.is_firing = False
+                if self._domains[name].is_over(self._swept):
+                    self._domains[name].is_firing = False
                     self._firing.remove(name)
                     yield self._transition(name, self._swept, "resolved", None)
         self._swept = max(self._swept, now // MINUTE * MINUTE)

@@ -38,7 +38,7 @@ class World:
         # each part has its own chance, so that a calm world has the same people and lists
         self.population: Population = found(Random(f"{seed} people"), domains)
         self.troubles = Troubles(Random(f"{seed} troubles"))
-        self.old_lists = Troubles(Random(f"{seed} unused"))
+        self.old_lists: dict[str, Trouble] = {}  # no troubles, but a page about one has to be told from other false pages
         self._postroom = Postroom(Random(f"{seed} postroom"), self.population)
         self._fortune = Fortune(Random(f"{seed} fortune"), self.population, self.troubles)
         self._post = Post(Random(f"{seed} post"))
@@ -47,7 +47,6 @@ class World:
         self._waiting: list[Webhook] = []
         self._mails = 0
         self._numbers = 0
-        self._imports: dict[str, Trouble] = {}
 
     def run(self, days: int, *, progress: Callable[[int], None] = lambda mails: None) -> Iterator[str]:
         """All lines in the order of receipt; tells how many mails each day had."""
@@ -96,10 +95,11 @@ class World:
         person = mail.recipient
         answer = LEFT if person.fate and self._rng.random() < SAYS_LEFT else UNKNOWN_USER[person.company.vendor]
         received = self._report(mail, "bounced", "hard", answer)
-        if isinstance(person.fate, Trouble) and not person.hard_bounces:
-            person.fate.record(mail, received, mail.mail_list.source)
+        if isinstance(person.fate, Trouble):
+            person.fate.record(mail, received)
+            person.fate = None  # the next bounce of this person is no news
         elif mail.mail_list.is_old_import:
-            self._old_list(mail).record(mail, received, mail.mail_list.source)
+            self._old_list(mail).record(mail, received)
         self._suppress(mail, NEVER)
 
     def _refuse(self, mail: Mail, trouble: Trouble | None) -> None:
@@ -107,7 +107,7 @@ class World:
         answer = HONEST[trouble.kind] if trouble is not None and honest else UNKNOWN_USER[mail.recipient.company.vendor]
         received = self._report(mail, "bounced", "hard", answer)
         if trouble is not None:
-            trouble.record(mail, received, mail.mail_list.source)
+            trouble.record(mail, received)
         resumes = mail.at + self._rng.uniform(*REINSTATED_AFTER_DAYS) * DAY
         self._suppress(mail, resumes if self._rng.random() < REINSTATED else NEVER)
 
@@ -119,11 +119,10 @@ class World:
 
     def _old_list(self, mail: Mail) -> Trouble:
         name = mail.mail_list.name
-        if name not in self._imports:
-            # an old list is no trouble, but a page about it has to be told from other false pages
-            self._imports[name] = Trouble(kind=Kind.OLD_LIST, key=("list", name), start=mail.at, end=NEVER, share=0)
-            self.old_lists.add(self._imports[name])
-        return self._imports[name]
+        if name not in self.old_lists:
+            number = len(self.old_lists) + 1
+            self.old_lists[name] = Trouble(kind=Kind.OLD_LIST, key=("list", name), start=mail.at, end=NEVER, share=0, number=number)
+        return self.old_lists[name]
 
     def _report(self, mail: Mail, kind: str, reported_type: str | None, answer: Answer) -> float:
         """Put the webhook about this on its way, now and then twice; when it arrives."""

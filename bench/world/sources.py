@@ -38,7 +38,9 @@ SOURCES = (
     Source(name="news-ses", esp="ses", first_ip=20, share=0.18, delivered_median_s=6, delivered_sigma=1.4, stalls_per_day=0.5),
     Source(name="leads-mailgun", esp="mailgun", first_ip=30, share=0.15, delivered_median_s=15, delivered_sigma=1.5, stalls_per_day=0.8),
     Source(name="shop-postmark", esp="postmark", first_ip=40, share=0.12, delivered_median_s=5, delivered_sigma=1.3, stalls_per_day=0.4),
-    Source(name="events-sparkpost", esp="sparkpost", first_ip=50, share=0.15, delivered_median_s=90, delivered_sigma=1.5, stalls_per_day=0.9),
+    Source(
+        name="events-sparkpost", esp="sparkpost", first_ip=50, share=0.15, delivered_median_s=105, delivered_sigma=1.5, stalls_per_day=0.9
+    ),
     Source(
         name="bulk-powermta",
         esp="powermta",
@@ -52,7 +54,7 @@ SOURCES = (
     ),
 )
 BOUNCE_MEDIAN_S, BOUNCE_SIGMA = 4.0, 1.2
-STALL_MEDIAN_S, STALL_SIGMA, LONGEST_STALL_S = 32 * MINUTE, 0.5, 4 * HOUR
+STALL_MEDIAN_S, STALL_SIGMA, LONGEST_STALL_S = 34 * MINUTE, 0.55, 4 * HOUR
 DELIVERED_ONLY_SHARE = 0.3  # of the stalls: the queue of bounces goes on
 
 

@@ -5,7 +5,6 @@ from random import Random
 
 from bench.world.kinds import Kind
 from bench.world.mailing import Mail
-from bench.world.sources import Source
 
 Key = tuple[str, ...]
 
@@ -34,9 +33,9 @@ class Trouble:
     number: int = 0  # given when it begins
     refusals: dict[str, list[Refusal]] = field(default_factory=dict)
 
-    def record(self, mail: Mail, received: float, source: Source) -> None:
+    def record(self, mail: Mail, received: float) -> None:
         """Note a refusal of this trouble."""
-        refusal = Refusal(mail.at, received, source.reports_delivered)
+        refusal = Refusal(mail.at, received, mail.mail_list.source.reports_delivered)
         self.refusals.setdefault(mail.recipient.company.name, []).append(refusal)
 
 

@@ -20,7 +20,7 @@ def truth_of(world: World, *, seed: int, domains: int, days: int) -> dict[str, o
         "end": stamp(days * DAY),
         "sources": [{"name": source.name, "esp": source.esp, "reports_delivered": source.reports_delivered} for source in SOURCES],
         "incidents": [_incident(trouble) for trouble in world.troubles.all if trouble.refusals],
-        "old_lists": [_incident(trouble) for trouble in world.old_lists.all],
+        "old_lists": [_incident(trouble) for trouble in world.old_lists.values()],
     }
 
 

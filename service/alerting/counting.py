@@ -26,6 +26,9 @@ class Cell(IntEnum):
     REPLACED = 8  # a delivery whose own message bounced later: one mail is one attempt
 
 
+HARD_CELLS = frozenset({Cell.WARM_HARD, Cell.COLD_HARD, Cell.REPEAT_HARD})
+DELIVERED_CELLS = frozenset({Cell.WARM_DELIVERED, Cell.COLD_DELIVERED})
+
 # Columns of the roll-up in their order: warm_n, warm_k, cold_n, cold_k, repeat_k, soft_k.
 CELL_COUNTS: tuple[tuple[int, int, int, int, int, int], ...] = (
     (0, 0, 0, 0, 0, 0),
@@ -120,11 +123,8 @@ def _replaced(ordered: Sequence[Attempt]) -> set[bytes]:
     last_return = {item.message_id: item.order for item in ordered if item.is_async and item.message_id is not None}
     if not last_return:
         return set()
-    return {
-        item.key
-        for item in ordered
-        if item.rank == _KIND_RANK[EventKind.DELIVERED] and item.order < last_return.get(item.message_id, item.order)
-    }
+    delivered = (item for item in ordered if item.rank == _KIND_RANK[EventKind.DELIVERED] and item.message_id is not None)
+    return {item.key for item in delivered if item.order < last_return.get(item.message_id or "", item.order)}
 
 
 def _cell(item: Attempt, history: History, warm_days: int) -> Cell:

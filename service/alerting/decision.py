@@ -38,13 +38,11 @@ class Counts:
 
     @property
     def rate(self) -> float:
-        """k of n; 0 where nothing was attempted."""
+        """Share k of n; 0 where nothing was attempted."""
         return self.k / self.n if self.n else 0.0
 
     def __add__(self, other: "Counts") -> "Counts":
-        return Counts(
-            self.warm_n + other.warm_n, self.warm_k + other.warm_k, self.cold_n + other.cold_n, self.cold_k + other.cold_k
-        )
+        return Counts(self.warm_n + other.warm_n, self.warm_k + other.warm_k, self.cold_n + other.cold_n, self.cold_k + other.cold_k)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

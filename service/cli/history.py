@@ -16,7 +16,10 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from service.alerting.policy import Policy, PolicyError, policy_from
 from service.bootstrap import Hopp
 from service.cli.running import prepared
-from service.esp.generic import HistoryLine, read_history_line
+from service.esp.generic import event_of_line
+from service.esp_kit import jsontext
+from service.esp_kit.dates import moment_of
+from service.model.errors import UnreadableError
 from service.model.events import Problem
 from service.model.moments import iso, to_us
 from service.pipeline.backtest import Backtest, Transition
@@ -95,12 +98,27 @@ def _read(lines: list[bytes], first_number: int, default_source: str) -> tuple[l
     for number, line in enumerate(lines, start=first_number):
         if not line.strip():
             continue
-        read: HistoryLine | Problem = read_history_line(line)
+        read = _read_line(line, default_source)
         if isinstance(read, Problem):
             problems.append(f"line {number}: {read.error} {read.fragment}".rstrip())
-            continue
-        history.append(HistoricEvent(event=read.event, source=read.source or default_source, received_at=read.received_at))
+        else:
+            history.append(read)
     return history, problems
+
+
+def _read_line(line: bytes, default_source: str) -> HistoricEvent | Problem:
+    try:
+        item = jsontext.load_object(line)
+    except UnreadableError as error:
+        return Problem(error=str(error))
+    event = event_of_line(item)
+    if isinstance(event, Problem):
+        return event
+    written = item.get("received_at")
+    received_at = None if written is None else moment_of(written)
+    if written is not None and received_at is None:
+        return Problem(error="received_at is not a time between 2000 and 2099")
+    return HistoricEvent(event=event, source=jsontext.text(item, "source") or default_source, received_at=received_at)
 
 
 @click.command("backtest")

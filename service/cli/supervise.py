@@ -34,14 +34,14 @@ def supervise(settings: Settings) -> int:
     """Run both until one is told to stop or the web ends; returns the exit code."""
     environment = dict(os.environ) | {"PYTHONPATH": os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))}
     stop = _StopSignal()
-    web = subprocess.Popen(web_command(), env=environment)  # noqa: S603 - our own command
-    worker = subprocess.Popen(worker_command(), env=environment)  # noqa: S603 - our own command
+    web = subprocess.Popen(web_command(), env=environment)
+    worker = subprocess.Popen(worker_command(), env=environment)
     try:
         while not stop.is_set and web.poll() is None:
             if worker.poll() is not None:
                 log.error("worker_ended", exit_code=worker.returncode, restart_in_seconds=_RESTART_SECONDS)
                 time.sleep(_RESTART_SECONDS)
-                worker = subprocess.Popen(worker_command(), env=environment)  # noqa: S603 - our own command
+                worker = subprocess.Popen(worker_command(), env=environment)
             time.sleep(_POLL_SECONDS)
         if not stop.is_set:
             log.error("web_ended", exit_code=web.returncode, bind=settings.bind, hint="is the port taken?")

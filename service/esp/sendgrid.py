@@ -55,7 +55,6 @@ _SUPPRESSED = {"bounce": True, "blocked": False}  # a bounce's type -> is the ad
 # reasons of `dropped` that stand for an address on one of SendGrid's lists
 _ON_A_LIST = frozenset({"Unsubscribed Address", "Bounced Address", "Spam Reporting Address", "Invalid"})
 _DELIVERY_SIDE = frozenset({EventKind.QUEUED, EventKind.DEFERRED, EventKind.DELIVERED, EventKind.BOUNCED, EventKind.REJECTED})
-_CAMPAIGNS = ("singlesend_name", "marketing_campaign_name", "singlesend_id", "marketing_campaign_id")
 
 # SendGrid's own fields; everything else at the top level is the sender's custom arguments
 _OWN_FIELDS = (
@@ -83,14 +82,13 @@ def _read(item: JsonObject) -> Iterator[Event]:
     kind = _KINDS.get(event_type, EventKind.OTHER)
     bounce_type = text(item, "type")
     reply = read_reply(text(item, "reason", 4_096) or text(item, "response", 4_096), enhanced=item.get("status"))
-    occurred_at = moment_of(item.get("timestamp"))
     message_id, header_id = text(item, "sg_message_id"), text(item, "smtp-id")
-    metadata = jsontext.text_map({key: value for key, value in item.items() if key not in _OWN})
+    metadata = jsontext.text_map(item, without=_OWN)
     yield Event(
         kind=kind,
         esp="sendgrid",
         recipient=address_of(item.get("email")),
-        occurred_at=occurred_at,
+        occurred_at=moment_of(item.get("timestamp")),
         message_id=message_id or bare_message_id(header_id),
         esp_event_id=text(item, "sg_event_id"),
         esp_event_type=event_type,
@@ -102,15 +100,27 @@ def _read(item: JsonObject) -> Iterator[Event]:
         diagnostic=reply.diagnostic,
         smtp_stage=reply.smtp_stage,
         sending_ip=text(item, "ip") if kind in _DELIVERY_SIDE else None,
-        campaign=next((found for key in _CAMPAIGNS if (found := text(item, key))), None) or campaign_in(metadata),
+        campaign=_campaign(item) or campaign_in(metadata),
         tags=jsontext.texts(item, "category"),
         metadata=metadata,
         suppressed_by_esp=_suppressed(kind, bounce_type, reply.diagnostic),
         phase=_phase(kind, message_id),
         identity=identity_of(
-            message_id, header_id, event_type, bounce_type, occurred_at, reply.diagnostic, text(item, "attempt"), text(item, "url")
+            message_id,
+            header_id,
+            event_type,
+            bounce_type,
+            text(item, "timestamp"),
+            reply.diagnostic,
+            text(item, "attempt"),
+            text(item, "url"),
         ),
     )
+
+
+def _campaign(item: JsonObject) -> str | None:
+    named = text(item, "singlesend_name") or text(item, "marketing_campaign_name")
+    return named or text(item, "singlesend_id") or text(item, "marketing_campaign_id")
 
 
 def _suppressed(kind: EventKind, bounce_type: str | None, reason: str | None) -> bool | None:

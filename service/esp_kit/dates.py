@@ -22,12 +22,14 @@ def moment_of(value: object) -> datetime | None:
     """The aware UTC moment that a number or text stands for."""
     if isinstance(value, str):
         return _moment_of_text(value.strip()) if len(value) <= _LONGEST_TEXT else None
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if value is None or isinstance(value, bool) or not isinstance(value, int | float):
         return None
     seconds = value / 1000 if value > _MILLISECONDS_FROM else value
     if not _EARLIEST_SECONDS <= seconds < _LATEST_SECONDS:
         return None
-    return EPOCH + timedelta(microseconds=round(seconds * 1_000_000))
+    if isinstance(seconds, int):
+        return datetime.fromtimestamp(seconds, UTC)
+    return EPOCH + timedelta(microseconds=round(seconds * 1_000_000))  # fromtimestamp cuts where this rounds
 
 
 def _moment_of_text(written: str) -> datetime | None:

@@ -1,17 +1,9 @@
 """What makes an event the same event when it comes again?"""
 
-from datetime import datetime
-
-from service.model.moments import iso, to_us
-
 
 def identity_of(*parts: object) -> tuple[str, ...]:
     """The parts as text in their order, an absent one as ''; kind, recipient and source are added by whoever makes the key."""
-    return tuple("" if part is None else part if isinstance(part, str) else _written(part) for part in parts)
-
-
-def _written(part: object) -> str:
-    return iso(to_us(part)) if isinstance(part, datetime) else str(part)
+    return tuple(["" if part is None else str(part) for part in parts])
 
 
 def bare_message_id(written: str | None) -> str | None:

@@ -7,7 +7,7 @@ garbage in a field never raises.
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -62,7 +62,7 @@ def text(source: JsonObject, key: str, limit: int = MAX_TEXT) -> str | None:
     value = source.get(key)
     if isinstance(value, str):
         return value[:limit] or None
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if value is None or isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return str(value)
 
@@ -94,14 +94,15 @@ def texts(source: JsonObject, key: str) -> tuple[str, ...] | None:
     """The strings of an inner array, or a bare string as the only one; None where there is none."""
     value = source.get(key)
     members = value if isinstance(value, list) else [value]
-    found = tuple(member[:MAX_TEXT] for member in members[:MAX_LISTED] if isinstance(member, str) and member)
-    return found or None
+    return tuple([member[:MAX_TEXT] for member in members[:MAX_LISTED] if isinstance(member, str) and member]) or None
 
 
-def text_map(source: JsonObject) -> dict[str, str] | None:
-    """The object with each value as text, an inner array or object as its JSON; None where nothing is in it."""
+def text_map(source: JsonObject, without: Container[str] = ()) -> dict[str, str] | None:
+    """The object with each value as text, an inner array or object as its JSON; None where nothing but what it is to be without is in it."""
     found: dict[str, str] = {}
     for key, value in source.items():
+        if key in without:
+            continue
         written = value if isinstance(value, str) else written_out(value)
         if written is not None:
             found[key[:MAX_TEXT]] = written[:MAX_TEXT]

@@ -31,13 +31,14 @@ def read_items(
     An event of kind `other` whose `name` is not among the `known` ones is reported as an unknown kind.
     """
     found = list(islice(_each(items, read), MAX_EVENTS + 1))
-    problems = [result for result in found[:MAX_EVENTS] if isinstance(result, Problem)]
-    events = tuple(result for result in found[:MAX_EVENTS] if isinstance(result, Event))
+    events = [result for result in found[:MAX_EVENTS] if isinstance(result, Event)]
+    problems = [result for result in found[:MAX_EVENTS] if isinstance(result, Problem)] if len(events) < len(found) else []
     if len(found) > MAX_EVENTS:
         problems.append(Problem(error=f"only the first {MAX_EVENTS:,} events were read"))
-    names = (name(event) for event in events if event.kind is EventKind.OTHER)
+    other = EventKind.OTHER  # looked up once: an enum's member costs as much as the comparison
+    names = [name(event) for event in events if event.kind is other]
     unknown = {word for word in names if word is not None and word not in known}
-    return Parsed(events=events, problems=tuple(problems), unknown_kinds=tuple(sorted(unknown)))
+    return Parsed(events=tuple(events), problems=tuple(problems), unknown_kinds=tuple(sorted(unknown)))
 
 
 def lines_in(body: bytes) -> list[bytes]:

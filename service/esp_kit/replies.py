@@ -11,6 +11,8 @@ from service.model.words import SmtpStage
 MAX_DIAGNOSTIC = 4_096
 _LOWEST_CODE, _HIGHEST_CODE = 200, 599
 
+# what most answers are: `550 5.1.1 …`
+_PLAIN = re.compile(r"([2-5]\d\d)[ -]([245]\.\d{1,3}\.\d{1,3})(?!\.?\d)")
 # `smtp; 550 …`, `smtp;550-5.1.1 …`, `RecipientError: 550 …`, `(250 2.0.0 …`
 _LEADING = re.compile(r"\s*(?:[A-Za-z][\w-]{0,39}[;:]\s*){0,2}\(?([2-5]\d\d)(?![\w.])")
 # `host mx1 said: 550 …`, `sent (250 OK)`, or any code that an enhanced code follows
@@ -61,7 +63,9 @@ NO_REPLY = Reply(None, None, None, None)
 
 def read_reply(words: str | None, *, code: object = None, enhanced: object = None, stage: object = None) -> Reply:
     """The answer with its codes: the ESP's own fields where they hold some, else what the words say."""
-    own_code, own_enhanced, own_stage = smtp_code_of(code), enhanced_code_of(enhanced), stage_of(stage)
+    own_code = None if code is None else smtp_code_of(code)
+    own_enhanced = None if enhanced is None else enhanced_code_of(enhanced)
+    own_stage = None if stage is None else stage_of(stage)
     if not words:
         return Reply(None, own_code, own_enhanced, own_stage)
     words = words[:MAX_DIAGNOSTIC]
@@ -93,6 +97,9 @@ def stage_of(value: object) -> SmtpStage | None:
 
 
 def _codes_in(words: str) -> tuple[int | None, str | None]:
+    plain = _PLAIN.match(words)
+    if plain and "last transfail:" not in words:
+        return int(plain[1]), plain[2]
     # a time-out quotes the last real answer: `554 5.4.7 [internal] message timeout (last transfail: 451 4.7.1 …)`
     quoted = words.find("last transfail:")
     start = 0 if quoted < 0 else quoted + len("last transfail:")

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from math import ceil
 
-from service.alerting.counting import CELL_COUNTS, Attempt, Cell, History, fold, needs_refold
+from service.alerting.counting import CELL_COUNTS, DELIVERED_CELLS, HARD_CELLS, Attempt, Cell, History, fold, needs_refold
 from service.alerting.decision import Counts
 from service.alerting.holding import START_LOG_LAG, DueCheck, hold_us, learned, scheduled
 from service.alerting.lifecycle import Alert, Change, DomainView, Recovery, after_check, after_sweep, is_stale, judge
@@ -21,8 +21,6 @@ from service.model.words import AlertState
 from service.store.timeline import TimelineEvent
 
 _SWEEP_US = 60 * SECOND_US
-_HARD_CELLS = frozenset({Cell.WARM_HARD, Cell.COLD_HARD, Cell.REPEAT_HARD})
-_DELIVERED_CELLS = frozenset({Cell.WARM_DELIVERED, Cell.COLD_DELIVERED})
 _COUNT_COLUMNS = 4  # of CELL_COUNTS: warm_n, warm_k, cold_n, cold_k
 
 
@@ -108,10 +106,10 @@ class Backtest:
             source.log_lag = learned(source.log_lag, (item.received_us - occurred_us,))
         domain.gateway = item.gateway or domain.gateway
         domain.newest_hour = max(domain.newest_hour, hour_of(occurred_us))
-        is_hard = cell in _HARD_CELLS
+        is_hard = cell in HARD_CELLS
         domain.recovery = domain.recovery.after(
             hard_us=occurred_us if is_hard else 0,
-            delivered_us=(occurred_us,) if cell in _DELIVERED_CELLS else (),
+            delivered_us=(occurred_us,) if cell in DELIVERED_CELLS else (),
             attempt_us=occurred_us,
         )
         if is_hard:

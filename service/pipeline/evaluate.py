@@ -74,7 +74,7 @@ class Evaluator:
         for domain, view in views.items():
             finding = judge(view, self.policy, e_min=self._e_min)
             known = newest.get(domain)
-            outcome = after_check(known and known.alert, view, finding, now_us=now_us, policy=self.policy)
+            outcome = after_check(known.alert if known else None, view, finding, now_us=now_us, policy=self.policy)
             if outcome is None:
                 continue
             alert, change = outcome

@@ -6,9 +6,10 @@ from datetime import datetime
 
 from service.model.events import Event
 from service.model.moments import to_us
+from service.pipeline.incoming import Incoming
 from service.pipeline.labelling import label
 from service.pipeline.process import Tools
-from service.pipeline.record import Incoming, record
+from service.pipeline.record import record
 from service.store import ingest
 
 

@@ -20,8 +20,9 @@ from service.esp_kit.adapter import Adapter
 from service.model.errors import HoppError, UnreadableError
 from service.model.events import ConfirmSubscription, Delivery, Parsed, Problem
 from service.model.moments import hour_of, to_us
+from service.pipeline.incoming import Incoming
 from service.pipeline.labelling import LabelledEvent, Labels, label
-from service.pipeline.record import Incoming, record
+from service.pipeline.record import record
 from service.store import ingest
 from service.store.database import Connection, Database, DatabaseUnavailableError
 from service.store.ingest import SourceRow
@@ -81,7 +82,7 @@ def process(deliveries: Sequence[Delivery], tools: Tools, *, now_us: int) -> Pro
         return _commit(read, tools, now_us=now_us)
     except DatabaseUnavailableError:
         raise
-    except Exception as error:  # noqa: BLE001 - whatever it was, it is found out one by one
+    except Exception as error:
         if not tools.database.answers():
             raise DatabaseUnavailableError(tools.database.silence()) from error
         log.warning("batch_redone_singly", deliveries=len(read), error=type(error).__name__)
@@ -93,7 +94,7 @@ def _alone(item: ReadDelivery, tools: Tools, *, now_us: int) -> Processed:
         return _commit([item], tools, now_us=now_us)
     except DatabaseUnavailableError:
         raise
-    except Exception as error:  # noqa: BLE001 - kept with the delivery, which is quarantined for a later replay
+    except Exception as error:
         log.exception("delivery_quarantined", delivery=item.delivery.id, source=item.delivery.source)
         problem = Problem(error=f"Could not be processed: {type(error).__name__}. Replay it once the cause is mended.")
         return _commit([ReadDelivery(item.delivery, Parsed(problems=(problem,)), ())], tools, now_us=now_us)
@@ -123,7 +124,7 @@ def _parse(delivery: Delivery, adapters: Mapping[str, Adapter]) -> Parsed:
         return adapter.parse(delivery)
     except UnreadableError as error:
         return Parsed(problems=(Problem(error=str(error)),))
-    except Exception as error:  # noqa: BLE001 - an adapter's fault must not stop the worker
+    except Exception as error:
         log.exception("adapter_failed", delivery=delivery.id, source=delivery.source, esp=delivery.esp)
         return Parsed(problems=(Problem(error=f"The adapter {delivery.esp} failed: {type(error).__name__}. Report it, then replay."),))
 
@@ -192,9 +193,7 @@ def _incoming(item: ReadDelivery, event: LabelledEvent, sources: Mapping[str, So
     return Incoming(event, sources[item.delivery.source], item.delivery.id, to_us(item.delivery.received_at), teaches_lag=True)
 
 
-def _archive_row(
-    item: ReadDelivery, sources: Mapping[str, SourceRow], duplicates: Counter[str], forged: set[str]
-) -> tuple[object, ...]:
+def _archive_row(item: ReadDelivery, sources: Mapping[str, SourceRow], duplicates: Counter[str], forged: set[str]) -> tuple[object, ...]:
     """The row of one delivery, in the order of DELIVERY_COLUMNS."""
     delivery, problems = item.delivery, item.parsed.problems
     state, error = "processed", None

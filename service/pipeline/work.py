@@ -38,7 +38,7 @@ class Worker:
             except DatabaseUnavailableError as error:
                 failures = self._back_off(failures, str(error))
                 continue
-            except Exception as error:  # noqa: BLE001 - the outer loop: a worker that dies of one bad moment serves nobody
+            except Exception as error:
                 log.exception("step_failed")
                 failures = self._back_off(failures, type(error).__name__)
                 continue

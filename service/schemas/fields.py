@@ -13,6 +13,7 @@ LIMIT_DEFAULT = 50
 LIMIT_MAX = 500
 _TEXT_LENGTH = 320
 _SEQ_MAX = 2**63 - 1
+_YEAR_MIN, _YEAR_MAX = 1971, 9000
 _TIME_EXAMPLE = "2026-01-05T08:00:00Z"
 
 
@@ -35,10 +36,13 @@ class QueryMoment(fields.String):
 
     def _deserialize(self, value: object, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:  # noqa: ANN401 - marshmallow's own
         try:
-            moment = datetime.fromisoformat(str(value))
-            return to_us(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+            written = datetime.fromisoformat(str(value))
+            moment = (written if written.tzinfo else written.replace(tzinfo=UTC)).astimezone(UTC)
         except (ValueError, OverflowError) as error:
             raise ValidationError("Is not a moment in ISO 8601.") from error
+        if not _YEAR_MIN <= moment.year <= _YEAR_MAX:
+            raise ValidationError("Is too far away.")
+        return to_us(moment)
 
 
 class QueryMark(QueryMoment):

@@ -1,6 +1,6 @@
 """How are due checks taken, windows summed, and alerts and their transitions kept?"""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -51,11 +51,7 @@ def has_due(connection: Connection, now_us: int) -> bool:
 def take_due(connection: Connection, now_us: int, limit: int) -> dict[str, DueCheck]:
     """Take the checks that are due, oldest first; they are gone once the transaction commits."""
     rows = connection.execute(
-        select(due_checks)
-        .where(due_checks.c.due_us <= now_us)
-        .order_by(due_checks.c.due_us)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
+        select(due_checks).where(due_checks.c.due_us <= now_us).order_by(due_checks.c.due_us).limit(limit).with_for_update(skip_locked=True)
     ).all()
     taken = {row.domain: DueCheck(row.first_us, row.widest_us, row.due_us) for row in rows}
     if taken:
@@ -139,9 +135,7 @@ def load_firing(connection: Connection) -> dict[str, tuple[StoredAlert, Recovery
     return {
         row.domain: (
             stored_alert(row),
-            Recovery(
-                last_hard_us=row.last_hard_us, delivered_since_hard=row.delivered_since_hard, last_attempt_us=row.last_attempt_us
-            ),
+            Recovery(last_hard_us=row.last_hard_us, delivered_since_hard=row.delivered_since_hard, last_attempt_us=row.last_attempt_us),
         )
         for row in rows
     }
@@ -269,7 +263,7 @@ def _values(alert: Alert) -> dict[str, Any]:
     }
 
 
-def _evidence_values(evidence: Evidence) -> Mapping[str, Any]:
+def _evidence_values(evidence: Evidence) -> dict[str, Any]:
     return {
         "gateway": evidence.gateway,
         "hold_us": evidence.hold_us,
@@ -277,4 +271,3 @@ def _evidence_values(evidence: Evidence) -> Mapping[str, Any]:
         "last_event_us": evidence.last_event_us,
         "sample_event_ids": orjson.dumps(evidence.sample_event_ids).decode(),
     }
-

@@ -119,5 +119,5 @@ def _array_marks(table: Table, columns: Sequence[str]) -> str:
 
 @cache
 def _type_name(column: Column[Any]) -> str:
-    name = column.type.compile(postgresql.dialect())
+    name = column.type.compile(postgresql.dialect())  # type: ignore[no-untyped-call]  # untyped in SQLAlchemy
     return "varchar" if name.startswith("VARCHAR") else name.lower()

@@ -4,14 +4,16 @@ Every statement works on the whole batch. The recipients are locked first, in ad
 that about them (which events are known, what they were counted as) stays true until the transaction ends.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, select
 
-from service.alerting.counting import Cell, History
+from service.alerting.counting import Attempt, Cell, History, attempt
 from service.alerting.holding import START_LOG_LAG, DueCheck
 from service.alerting.lifecycle import Recovery
+from service.model.moments import hour_of
+from service.model.words import EventKind, Phase
 from service.store import bulk
 from service.store.tables import (
     deliveries,
@@ -137,16 +139,38 @@ def known_event_keys(connection: Connection, keys: Sequence[bytes]) -> set[bytes
     return {bytes(row[0]) for row in bulk.select_in(connection, events, ("event_key",), key="event_key", values=keys)}
 
 
-ATTEMPT_COLUMNS = (
+_ATTEMPT_COLUMNS = (
     "recipient_id", "event_key", "kind", "occurred_us", "counts_as_hard", "phase", "message_id",
-    "source_id", "sending_ip", "campaign", "cell",
+    "domain", "source_id", "sending_ip", "campaign", "cell",
 )  # fmt: skip
 
 
-def load_attempt_rows(connection: Connection, recipient_ids: Sequence[int]) -> list[bulk.Row]:
-    """All stored attempts of these recipients that are counted, in the order of ATTEMPT_COLUMNS."""
-    rows = bulk.select_in(connection, events, ATTEMPT_COLUMNS, key="recipient_id", values=recipient_ids)
-    return [row for row in rows if row[-1] != Cell.NOT_COUNTED]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredAttempt:
+    """An attempt as it is kept, how it is counted now, and in which row of the hourly roll-up."""
+
+    recipient_id: int
+    attempt: Attempt
+    cell: Cell
+    hourly_key: HourlyKey
+
+
+def load_attempts(connection: Connection, recipient_ids: Sequence[int]) -> Iterator[StoredAttempt]:
+    """All stored attempts of these recipients that are counted."""
+    for row in bulk.select_in(connection, events, _ATTEMPT_COLUMNS, key="recipient_id", values=recipient_ids):
+        recipient_id, key, kind, occurred_us, is_hard, phase, message_id, domain, source_id, sending_ip, campaign, cell = row
+        if cell == Cell.NOT_COUNTED:
+            continue
+        found = attempt(
+            kind=EventKind(kind),
+            occurred_us=occurred_us,
+            key=bytes(key),
+            is_hard=bool(is_hard),
+            phase=Phase(phase),
+            message_id=message_id,
+        )
+        hourly_key = (domain, hour_of(occurred_us), source_id, sending_ip or "", campaign or "")
+        yield StoredAttempt(recipient_id=recipient_id, attempt=found, cell=Cell(cell), hourly_key=hourly_key)
 
 
 def insert_events(connection: Connection, rows: Sequence[bulk.Row]) -> None:

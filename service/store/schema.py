@@ -40,7 +40,9 @@ def check(database: Database) -> None:
         return
     known = {script.revision for script in ScriptDirectory(str(_MIGRATIONS)).walk_revisions()}
     if current is not None and current not in known:
-        message = f"The tables of {database.described} are at revision {current}, newer than this program ({head}). Start the newer program."
+        message = (
+            f"The tables of {database.described} are at revision {current}, newer than this program ({head}). Start the newer program."
+        )
         raise SchemaOutdatedError(message)
     found = f"at revision {current}" if current else "not there yet"
     message = f"The tables of {database.described} are {found}; this program needs {head}. Run: python -m service migrate"

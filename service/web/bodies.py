@@ -26,8 +26,12 @@ def read_body(environ: Mapping[str, Any], limit_bytes: int) -> bytes:
     declared = _declared_length(environ)
     if declared is not None and declared > limit_bytes:
         raise BodyTooLargeError(f"The body has {declared} bytes; {limit_bytes} are taken.")
-    stream = environ["wsgi.input"]
-    body = _read_exactly(stream, declared) if declared is not None else _read_to_end(environ, stream, limit_bytes)
+    try:
+        body = _read(environ, declared, limit_bytes)
+    except HoppError:
+        raise
+    except Exception as error:  # each server has its own errors for broken chunks and for a sender that went away
+        raise BrokenBodyError("The body breaks off.") from error
     encoding = environ.get("HTTP_CONTENT_ENCODING", "")
     return inflate(body, encoding, limit_bytes) if encoding else body
 
@@ -69,6 +73,14 @@ def _declared_length(environ: Mapping[str, Any]) -> int | None:
     return int(text[:20])
 
 
+def _read(environ: Mapping[str, Any], declared: int | None, limit_bytes: int) -> bytes:
+    stream = environ["wsgi.input"]
+    if declared is not None:
+        return _read_exactly(stream, declared)
+    # Without a declared length it is chunked, where the server knows its end; else there is none.
+    return _read_to_end(stream, limit_bytes) if environ.get("wsgi.input_terminated") else b""
+
+
 def _read_exactly(stream: IO[bytes], length: int) -> bytes:
     """One read where the server has all of it, which is the usual case; else as many as it takes."""
     body = stream.read(length)
@@ -84,10 +96,7 @@ def _read_exactly(stream: IO[bytes], length: int) -> bytes:
     return b"".join(parts)
 
 
-def _read_to_end(environ: Mapping[str, Any], stream: IO[bytes], limit_bytes: int) -> bytes:
-    """A body without a declared length: chunked, where the server knows its end; else there is none."""
-    if not environ.get("wsgi.input_terminated"):
-        return b""
+def _read_to_end(stream: IO[bytes], limit_bytes: int) -> bytes:
     parts: list[bytes] = []
     size = 0
     while part := stream.read(_CHUNK_BYTES):

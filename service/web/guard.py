@@ -1,33 +1,17 @@
 """Who may call what under /api?"""
 
-from collections.abc import Callable
-from typing import Any, TypeVar
-
 from flask import Flask, Response, g, request
-from flask_smorest import Blueprint
 
 from service.bootstrap import Hopp
 from service.model.words import Role
 from service.store import tokens
 from service.web.problems import problem
+from service.web.routes import ROLE_MARK, SCHEME
 
-View = TypeVar("View", bound=Callable[..., Any])
 PREFIX = "/api/"
-SCHEME = "bearer"
 _ROLES = tuple(Role)  # each includes the ones before it
 _TOKEN_LENGTH = 200
 _REALM = 'Bearer realm="hopp"'
-
-
-def needs(blueprint: Blueprint, role: Role) -> Callable[[View], View]:
-    """Which role a view needs; a view under /api without this is closed to all but admins."""
-
-    def decorate(view: View) -> View:
-        documented: View = blueprint.doc(security=[{SCHEME: []}], **{"x-role": role.value})(view)
-        documented.__dict__["needed_role"] = role
-        return documented
-
-    return decorate
 
 
 def register_guard(app: Flask, hopp: Hopp) -> None:
@@ -54,10 +38,10 @@ def register_guard(app: Flask, hopp: Hopp) -> None:
 
 
 def needed_role(app: Flask, endpoint: str | None) -> Role:
-    """The role that an endpoint was given; where there is no such address, any token may be told so."""
+    """The role that an endpoint was given, admin where none was; any token may be told that there is no such address."""
     if endpoint is None:
         return Role.READER
-    role = getattr(app.view_functions[endpoint], "needed_role", Role.ADMIN)
+    role = getattr(app.view_functions[endpoint], ROLE_MARK, Role.ADMIN)
     return Role(role)
 
 

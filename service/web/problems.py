@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 from flask import Flask, Response, request
 from flask.json import dumps
+from werkzeug import Response as BaseResponse
 from werkzeug.exceptions import HTTPException
 
 from service.model.errors import HoppError
@@ -67,10 +68,10 @@ def register_problems(app: Flask) -> None:
     app.register_error_handler(Exception, _answer_fault)
 
 
-def answer_http_error(error: HTTPException) -> Response:
+def answer_http_error(error: HTTPException) -> BaseResponse:
     """An error that Flask or a library raised, in our form."""
     if error.response is not None:  # a redirect, or an answer that is complete
-        return Response.force_type(error.response)
+        return error.get_response()
     status = error.code or 500
     data = getattr(error, "data", {})
     headers = {name: value for name, value in error.get_headers() if name in {"Allow", "Retry-After"}}

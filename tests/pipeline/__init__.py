@@ -1,0 +1,1 @@
+"""The pipeline over real tables, on both databases."""

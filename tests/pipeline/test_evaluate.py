@@ -144,9 +144,7 @@ def test_without_a_denominator_ten_people_warn_and_no_rate_is_given(database_url
 
     fired = _run(database, minutes=10)
 
-    assert [(alert.domain, alert.finding.rate_known, alert.severity) for alert, _ in fired] == [
-        ("steel.example", False, Severity.WARNING)
-    ]
+    assert [(alert.domain, alert.finding.rate_known, alert.severity) for alert, _ in fired] == [("steel.example", False, Severity.WARNING)]
     database.close()
 
 

@@ -12,8 +12,9 @@ from service.classify.domains import DomainBook
 from service.model.events import Event
 from service.model.moments import to_us
 from service.model.words import EventKind, Phase, ReportedType
+from service.pipeline.incoming import Incoming
 from service.pipeline.labelling import LabelledEvent
-from service.pipeline.record import Incoming, Recorded, record
+from service.pipeline.record import Recorded, record
 from service.store import ingest
 from service.store.database import Database
 from service.store.schema import migrate

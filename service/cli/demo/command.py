@@ -1,0 +1,146 @@
+"""The command that shows what Hopp does: it posts a story, waits for what comes of it, and prints the alert."""
+
+import secrets
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import click
+import orjson
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from service.bootstrap import build
+from service.cli.demo.sending import DemoError, Mailer, load_senders
+from service.cli.demo.story import Chapter, Post, Story, story_of
+from service.cli.demo.watching import Alert, AlertReader, reader_token
+from service.model.errors import RemoteUnavailableError
+from service.outbound.service_client import ServiceClient
+from service.settings import settings_from_process
+from service.store import schema
+
+_GIVE_UP_SECONDS = 480
+_LATE_SECONDS = 90  # the overtaken webhooks come in over this time, well within the wait
+_POLL_SECONDS = 1.0
+_EVERYWHERE = ("0.0.0.0", "[::]")  # noqa: S104 - recognised, not bound to
+
+
+@click.command("demo")
+@click.option("--url", help="Address of the running service; HOPP_BIND by default.")
+@click.option("--no-wait", is_flag=True, help="Post everything and stop, without waiting for the alert.")
+def demo_command(*, url: str | None, no_wait: bool) -> None:
+    """Show what Hopp does with made-up mail: takes about four minutes and needs a running service (make run).
+
+    It posts signed webhooks of four ESPs over HTTP. One company's gateway refuses live people as "user unknown": this fires.
+    A free-mail domain, an old list and a company that four people left stay quiet. Ends with 0 if exactly that alert fired.
+    """
+    hopp = build(settings_from_process())
+    senders = load_senders(hopp.settings, hopp.adapters)
+    with ServiceClient(url or _own_url(hopp.settings.bind)) as client:
+        _check_ready(client)
+        schema.check(hopp.database)
+        run = secrets.token_hex(3)
+        with reader_token(hopp, run) as token:
+            show = _Show(
+                console=Console(highlight=False),
+                mailer=Mailer(client=client, senders=senders, now=hopp.now),
+                reader=AlertReader(client, token),
+                hold_seconds=hopp.policy.hold_min_seconds,
+                clock=time.monotonic,
+                sleep=time.sleep,
+            )
+            is_as_told = show.play(story_of(run, hopp.now()), waits=not no_wait)
+    sys.exit(0 if is_as_told else 1)
+
+
+def _own_url(bind: str) -> str:
+    host, _, port = bind.rpartition(":")
+    return f"http://{'127.0.0.1' if host in _EVERYWHERE else host}:{port}"
+
+
+def _check_ready(client: ServiceClient) -> None:
+    answer = client.get("/readyz")
+    if not answer.is_success:
+        message = f"The service at {client.base_url} is not ready ({answer.status}). Ask it why: python -m service doctor"
+        raise RemoteUnavailableError(message)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Show:
+    """Plays a story and watches what comes of it."""
+
+    console: Console
+    mailer: Mailer
+    reader: AlertReader
+    hold_seconds: int
+    clock: Callable[[], float]
+    sleep: Callable[[float], None]
+
+    def play(self, story: Story, *, waits: bool) -> bool:
+        """Post everything; True where exactly the story's alert fired, or where nobody waited for it."""
+        before = self.reader.open_alerts()
+        self.console.print(f"Made-up mail of four ESPs goes to {self.mailer.client.base_url}, signed as they sign.\n")
+        for number, chapter in enumerate(story.chapters, start=1):
+            self._tell(number, chapter)
+        if not waits:
+            self._post("late webhooks", story.late)
+            self.console.print(f"Everything is posted. The alert opens {self.hold_seconds} s from now: GET /api/v1/alerts?state=firing")
+            return True
+        opened = self._watch(story, before)
+        return self._report(story, opened, before)
+
+    def _tell(self, number: int, chapter: Chapter) -> None:
+        self.console.print(f"[bold]{number}. {chapter.title}[/bold]\n   {chapter.meaning}")
+        self._post("   ", chapter.posts)
+
+    def _post(self, label: str, posts: Sequence[Post]) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(bar_width=30), MofNCompleteColumn(), TextColumn("{task.fields[said]}"))
+        statuses: set[int] = set()
+        with Progress(*columns, console=self.console) as progress:
+            task = progress.add_task(label, total=len(posts), said="")
+            for post in posts:
+                statuses.add(self.mailer.post(post))
+                answered = ", ".join(str(status) for status in sorted(statuses))
+                progress.update(task, advance=1, said=f"posts from {_names(posts)}, answered {answered}")
+        self.console.print()
+
+    def _watch(self, story: Story, before: dict[str, Alert]) -> dict[str, Alert]:
+        """Wait until the story's alert is open, and post the webhooks that were overtaken meanwhile; returns all that opened."""
+        self.console.print(
+            "[bold]Now Hopp waits for the denominator[/bold]\n"
+            f"   Bounces overtake the webhooks of delivered mail, so it judges a domain only {self.hold_seconds} s after its bounce.\n"
+            f"   Meanwhile the {len(story.late)} overtaken webhooks come in."
+        )
+        late, start = list(story.late), self.clock()
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=30), TimeElapsedColumn())
+        with Progress(*columns, console=self.console) as progress:
+            task = progress.add_task("", total=self.hold_seconds + 5)
+            while (elapsed := self.clock() - start) < _GIVE_UP_SECONDS:
+                while late and elapsed >= _LATE_SECONDS * (1 - len(late) / len(story.late)):
+                    self.mailer.post(late.pop(0))
+                opened = {id_: alert for id_, alert in self.reader.open_alerts().items() if id_ not in before}
+                if any(alert["domain"] == story.domain for alert in opened.values()):
+                    return opened
+                progress.update(task, completed=elapsed, description=f"{len(late)} webhooks on the way, {len(opened)} alerts open")
+                self.sleep(_POLL_SECONDS)
+        message = f"No alert for {story.domain} within {_GIVE_UP_SECONDS // 60} minutes. Is a worker running? Ask: python -m service doctor"
+        raise DemoError(message)
+
+    def _report(self, story: Story, opened: dict[str, Alert], before: dict[str, Alert]) -> bool:
+        alert = next(alert for alert in opened.values() if alert["domain"] == story.domain)
+        self.console.print(f"\n[bold]The alert, as GET /api/v1/alerts/{alert['id']} begins[/bold]")
+        click.echo(orjson.dumps(alert, option=orjson.OPT_INDENT_2).decode())
+        for step in self.reader.next_steps(alert["id"]):
+            self.console.print(f"   next: {step}", markup=False)
+        others = sorted(other["domain"] for other in opened.values() if other is not alert)
+        if others:
+            self.console.print(f"\n[bold red]Others opened, which should not: {', '.join(others)}[/bold red]")
+            return False
+        older = f" ({len(before)} opened before the demo began)" if before else ""
+        self.console.print(f"\nNo other alert is open{older}: free mail, the old list and the company with four leavers stayed quiet.")
+        return True
+
+
+def _names(posts: Sequence[Post]) -> str:
+    return ", ".join(dict.fromkeys(post.esp for post in posts))

@@ -1,0 +1,36 @@
+"""What is the web made of? Built from parts that are handed in; nothing happens when this is imported."""
+
+from flask import Flask
+
+from service.bootstrap import Hopp
+from service.telemetry.metrics import WebMetrics
+from service.web.api.alerts import alerts_routes
+from service.web.api.deliveries import deliveries_routes
+from service.web.api.domains import domains_routes
+from service.web.api.events import events_routes
+from service.web.guard import register_guard
+from service.web.headers import register_headers
+from service.web.openapi import make_api
+from service.web.pages import register_pages
+from service.web.probes import register_probes
+from service.web.problems import register_problems
+from service.web.receive import register_receiver
+from service.web.scrape import register_scrape
+
+
+def create_app(hopp: Hopp) -> Flask:
+    """The web application: webhooks, API, docs, health and metrics."""
+    app = Flask(__name__)
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's own provider has it; keys keep the order of the schema
+    metrics = WebMetrics()
+    register_problems(app)
+    register_guard(app, hopp)
+    register_headers(app, metrics)
+    register_receiver(app, hopp, metrics)
+    register_probes(app, hopp)
+    register_scrape(app, hopp, metrics)
+    api = make_api(app)
+    for routes in (alerts_routes(hopp), domains_routes(hopp), events_routes(hopp), deliveries_routes(hopp)):
+        api.register_blueprint(routes.blueprint)
+    register_pages(app, api)
+    return app

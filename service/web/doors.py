@@ -1,0 +1,94 @@
+"""What of a configured source stays the same for all its posts, and what of a post must not be kept?"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote_plus
+
+from service.bootstrap import Hopp
+from service.esp_kit.adapter import Adapter, SourceTrust
+from service.settings import Settings, SourceSettings
+from service.telemetry.metrics import WebMetrics
+
+_NEVER_KEPT = frozenset(
+    {
+        "authorization",
+        "cookie",
+        "forwarded",
+        "proxy-authorization",
+        "proxy-connection",
+        "via",
+        "x-client-ip",
+        "x-real-ip",
+    }
+)
+_NEVER_KEPT_PREFIX = "x-forwarded-"
+_TOKEN_FIELD = "token"  # noqa: S105 - the name of a field, not a secret
+_SHORTEST_SECRET = 4  # a shorter one would take ordinary values for itself
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """One source, ready to receive."""
+
+    source: SourceSettings
+    adapter: Adapter
+    trust: SourceTrust
+    url: str
+    hidden_headers: frozenset[str]
+    hidden_values: frozenset[str]
+    accepted: Any  # children of the metrics, looked up once: a look-up for each post costs more than the count
+    accepted_bytes: Any
+
+    def asked_url(self, query: str) -> str:
+        """The URL as the ESP knows it: some schemes sign it."""
+        return f"{self.url}?{query}" if query and "?" not in self.url else self.url
+
+    def kept_headers(self, headers: Mapping[str, str]) -> dict[str, str]:
+        """Headers without credentials and without what proxies add."""
+        return {
+            name: value
+            for name, value in headers.items()
+            if name not in self.hidden_headers and not name.startswith(_NEVER_KEPT_PREFIX) and value not in self.hidden_values
+        }
+
+    def kept_query(self, query: str) -> str:
+        """The query without the token, as it was written otherwise."""
+        return "&".join(part for part in query.split("&") if part and not self._is_secret(part)) if query else ""
+
+    def _is_secret(self, part: str) -> bool:
+        name, _, value = part.partition("=")
+        return unquote_plus(name).lower() == _TOKEN_FIELD or unquote_plus(value) in self.hidden_values
+
+
+def open_doors(hopp: Hopp, metrics: WebMetrics) -> dict[str, Door]:
+    """A door for every configured source, by its name."""
+    return {source.name: _door(source, hopp, metrics) for source in hopp.settings.sources}
+
+
+def _door(source: SourceSettings, hopp: Hopp, metrics: WebMetrics) -> Door:
+    scheme, _, header = (source.auth or "").partition(":")
+    hidden = {header.strip().lower()} if scheme == "header" else set()
+    return Door(
+        source=source,
+        adapter=hopp.adapters[source.esp],
+        trust=SourceTrust(
+            secrets=source.secrets,
+            auth=source.auth,
+            options=source.options,
+            certificates=hopp.certificates.at_hand,
+        ),
+        url=_public_url(source, hopp.settings),
+        hidden_headers=_NEVER_KEPT | hidden,
+        hidden_values=frozenset(secret for secret in source.secrets if len(secret) >= _SHORTEST_SECRET),
+        accepted=metrics.webhooks.labels(source.name, "accepted"),
+        accepted_bytes=metrics.webhook_bytes.labels(source.name),
+    )
+
+
+def _public_url(source: SourceSettings, settings: Settings) -> str:
+    """As it is entered at the ESP: the source's own `public_url` whole, or made from the server's."""
+    own = next(iter(source.options.get("public_url", ())), "")
+    url = own or f"{settings.public_url}/webhooks/{source.name}"
+    scheme, separator, rest = url.partition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}" if separator and "@" in rest.partition("/")[0] else url
