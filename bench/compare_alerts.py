@@ -59,9 +59,8 @@ def compare(left: list[Firing], right: list[Firing]) -> Iterator[str]:
     yield from (f"counts:     {one} | {other}" for one, other in pairs if one.counts != other.counts)
     same_moment = sum(abs(one.at - other.at) <= SAME_MOMENT for one, other in pairs)
     same_counts = sum(one.counts == other.counts for one, other in pairs)
-    yield f"{len(pairs)} in both ({same_moment} within a second, {same_counts} on the same counts), " + (
-        f"{len(left) - len(pairs)} only left, {len(only_right)} only right"
-    )
+    yield f"{len(pairs)} in both ({same_moment} within a second, {same_counts} on the same counts)"
+    yield f"{len(left) - len(pairs)} only left, {len(only_right)} only right"
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from bench.world.people import Company, Population
 from bench.world.trouble import Key, Trouble, Troubles
 
 # a day, per 10,000 domains
-BLOCKS, VELOCITIES, LAYOFFS = 3.2, 0.9, 0.8
+BLOCKS, VELOCITIES, LAYOFFS = 3.4, 0.9, 1.0
 REPUTATIONS, CONTENTS, ESP_FAULTS = 0.16, 0.12, 0.07
 CONSUMER_BLOCKS = 0.05
 
@@ -92,7 +92,7 @@ class Fortune:
         if company is None:
             return
         own = [mail for mail in mails if mail.recipient.company is company]
-        first = rng.choice(own[: len(own) // 2 + 1])
+        first = rng.choice(own)
         start = first.at - rng.uniform(0, 20) * MINUTE
         length = min(96 * HOUR, max(0.5 * HOUR, rng.lognormvariate(math.log(10 * HOUR), 1)))
         key: Key = ("domain", company.name)

@@ -17,11 +17,12 @@ from bench.world.people import (
     Recipient,
     people_on_list,
 )
+from bench.world.sources import deal_sources
 
 OLD_IMPORTS_PER_DAY = 0.33  # per 10,000 domains
 OLD_DOMAINS_MEDIAN, OLD_SIZE_FACTOR = 0.017, 2.2  # domains of an old list as a share of all, and its people per domain
 OLD_DEAD_SHARE = (0.12, 0.18)
-OLD_SPREAD = 22.0  # how alike the companies of an old list are: higher is more alike
+OLD_SPREAD = 25.0  # how alike the companies of an old list are: higher is more alike
 SECOND_OLD_MAILING = 0.4
 OLD_INTERVAL_DAYS = 10
 
@@ -111,7 +112,7 @@ class Postroom:
     def _import_old_list(self, day: int) -> None:
         rng, population = self._rng, self._population
         self._imports += 1
-        mail_list = population.add_list(f"old-{self._imports:02d}", OLD_INTERVAL_DAYS, day)
+        mail_list = population.add_list(f"old-{self._imports:02d}", deal_sources(rng, 1)[0], OLD_INTERVAL_DAYS, day)
         mail_list.is_old_import = True
         mail_list.mailings_left = 2 if rng.random() < SECOND_OLD_MAILING else 1
         businesses = [company for company in population.companies if not company.is_consumer]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from bench.world.clock import DAY, NEVER_ENDS, working_day
-from bench.world.sources import Source, pick_source
+from bench.world.sources import Source, deal_sources
 from bench.world.wording import CONSUMER_DOMAINS, GATEWAYS, MAILBOX_HOSTS
 
 NEVER = NEVER_ENDS
@@ -24,7 +24,7 @@ MEDIAN_PEOPLE, COMPANY_SIGMA, LIST_SIGMA, MOST_PEOPLE = 2.3, 1.25, 0.7, 900
 MORE_LISTS = 0.46  # chance that a company is on yet another list
 CONSUMERS_PER_DOMAIN = 4.2  # people at consumer providers for each domain of the world
 
-BUSINESS_TURNOVER, BUSINESS_TURNOVER_SIGMA = 0.024, 0.45  # a month
+BUSINESS_TURNOVER, BUSINESS_TURNOVER_SIGMA = 0.022, 0.55  # a month, and how much companies differ
 CONSUMER_TURNOVER = 0.0045
 TYPO_SHARE = 0.05  # of the addresses that join
 JOINING = 0.025  # of a list in a month
@@ -94,9 +94,8 @@ class Population:
         company.people.append(person)
         return person
 
-    def add_list(self, name: str, interval_days: int, next_day: int) -> MailList:
+    def add_list(self, name: str, source: Source, interval_days: int, next_day: int) -> MailList:
         """A new empty list of some sender."""
-        source = pick_source(self.rng)
         ips = tuple(self.rng.sample(source.ips, self.rng.choice((1, 1, 2))))
         grouped = self.rng.random() < 1 / 2
         mail_list = MailList(name=name, source=source, ips=ips, interval_days=interval_days, next_day=next_day, is_grouped=grouped)
@@ -134,8 +133,9 @@ def _business(rng: Random, number: int) -> Company:
 def _found_lists(population: Population, count: int) -> None:
     rng = population.rng
     intervals = [days for days, share in RHYTHMS for _ in range(max(1, round(share * count)))]
-    for number, interval in enumerate(intervals):
-        population.add_list(f"list-{number:03d}", interval, working_day(rng, rng.randrange(interval)) if interval else 0)
+    sources = deal_sources(rng, len(intervals))
+    for number, (interval, source) in enumerate(zip(intervals, sources, strict=True)):
+        population.add_list(f"list-{number:03d}", source, interval, working_day(rng, rng.randrange(interval)) if interval else 0)
 
 
 def _enlist(population: Population, company: Company) -> None:

@@ -5,7 +5,9 @@ most of the webhooks that are over ten minutes late.
 """
 
 import math
+from bisect import bisect
 from dataclasses import dataclass
+from itertools import accumulate
 from random import Random
 
 from bench.world.clock import DAY, HOUR, MINUTE
@@ -34,12 +36,12 @@ class Source:
 
 
 SOURCES = (
-    Source(name="crm-sendgrid", esp="sendgrid", first_ip=10, share=0.20, delivered_median_s=9, delivered_sigma=1.5, stalls_per_day=0.7),
-    Source(name="news-ses", esp="ses", first_ip=20, share=0.18, delivered_median_s=6, delivered_sigma=1.4, stalls_per_day=0.5),
-    Source(name="leads-mailgun", esp="mailgun", first_ip=30, share=0.15, delivered_median_s=15, delivered_sigma=1.5, stalls_per_day=0.8),
-    Source(name="shop-postmark", esp="postmark", first_ip=40, share=0.12, delivered_median_s=5, delivered_sigma=1.3, stalls_per_day=0.4),
+    Source(name="crm-sendgrid", esp="sendgrid", first_ip=10, share=0.20, delivered_median_s=9, delivered_sigma=1.5, stalls_per_day=1.1),
+    Source(name="news-ses", esp="ses", first_ip=20, share=0.18, delivered_median_s=6, delivered_sigma=1.4, stalls_per_day=0.9),
+    Source(name="leads-mailgun", esp="mailgun", first_ip=30, share=0.15, delivered_median_s=15, delivered_sigma=1.5, stalls_per_day=1.2),
+    Source(name="shop-postmark", esp="postmark", first_ip=40, share=0.12, delivered_median_s=5, delivered_sigma=1.3, stalls_per_day=0.7),
     Source(
-        name="events-sparkpost", esp="sparkpost", first_ip=50, share=0.15, delivered_median_s=105, delivered_sigma=1.5, stalls_per_day=0.9
+        name="events-sparkpost", esp="sparkpost", first_ip=50, share=0.15, delivered_median_s=105, delivered_sigma=1.5, stalls_per_day=1.3
     ),
     Source(
         name="bulk-powermta",
@@ -48,7 +50,7 @@ SOURCES = (
         share=0.20,
         delivered_median_s=10,
         delivered_sigma=1.4,
-        stalls_per_day=0.6,
+        stalls_per_day=0.9,
         reports_delivered=False,
         suppress_after=3,
     ),
@@ -78,7 +80,7 @@ class Post:
         """Decide when each source stalls today, in working hours."""
         for source in SOURCES:
             stalls = [stall for stall in self._stalls[source.name] if stall.end > (day - 1) * DAY]
-            if self._rng.random() < source.stalls_per_day:
+            for _ in range(int(source.stalls_per_day + self._rng.random())):
                 start = day * DAY + self._rng.uniform(6, 18) * HOUR
                 length = min(self._rng.lognormvariate(math.log(STALL_MEDIAN_S), STALL_SIGMA), LONGEST_STALL_S)
                 stalls.append(Stall(start, start + length, self._rng.random() < DELIVERED_ONLY_SHARE))
@@ -98,6 +100,10 @@ class Post:
         return arrival + self._rng.expovariate(1 / (5 * MINUTE))
 
 
-def pick_source(rng: Random) -> Source:
-    """One source by its share of the lists."""
-    return rng.choices(SOURCES, weights=[source.share for source in SOURCES])[0]
+def deal_sources(rng: Random, count: int) -> list[Source]:
+    """So many sources in random order, each as often as its share says."""
+    borders = list(accumulate(source.share for source in SOURCES))
+    start = rng.random() / count
+    dealt = [SOURCES[min(bisect(borders, start + number / count), len(SOURCES) - 1)] for number in range(count)]
+    rng.shuffle(dealt)
+    return dealt

@@ -46,7 +46,7 @@ class Matcher:
         self._rules = ruleset.rules
         self._fingerprints = ruleset.fingerprints
         self._owner: list[int] = []  # by pattern: position of its rule; fingerprints come after all rules
-        self._patterns: list[re2._Regexp[str]] = []
+        self._patterns: list[re2._Regexp] = []
         for position, rule in enumerate(self._rules):
             for pattern in rule.patterns:
                 self._add(pattern, position, rule.file, rule.id)
@@ -70,12 +70,13 @@ class Matcher:
         """Match each line of an answer once."""
         if not self._owner:
             return tuple(Heard(line, ()) for line in tidied.lines)
-        return tuple(Heard(line, tuple(sorted(self._set.Match(line) or ()))) for line in tidied.lines)
+        return tuple(Heard(line, tuple(sorted(self._set.Match(line.encode()) or ()))) for line in tidied.lines)
 
     def evidence(self, pattern: int, line: str) -> str:
         """Give the words that a pattern matched."""
-        found = self._patterns[pattern].search(line)
-        return found.group(0).strip() if found else ""
+        words = line.encode()  # in bytes RE2 need not count letters
+        found = self._patterns[pattern].search(words)
+        return words[found.start() : found.end()].decode().strip() if found else ""
 
     def patterns_of(self, rule: Rule, line: str) -> set[str]:
         """Give the patterns of this rule that match."""

@@ -64,15 +64,23 @@ def write_demo_config(folder: Path | None = None) -> Path:
     """Write hopp.toml with four demo sources, for its owner's eyes only; one that is there already stays as it is."""
     folder = folder or Path()
     path = folder / DEFAULT_CONFIG
+    try:
+        _write(path, folder / DEMO_KEY_FILE)
+    except OSError as error:
+        message = f"{path}: cannot be written ({error}). Start Hopp in a folder that it may write to, or write {path.name} yourself."
+        raise SettingsError(message) from error
+    return path
+
+
+def _write(path: Path, key_file: Path) -> None:
     text = _TEXT.format(
         key_file=DEMO_KEY_FILE,
-        sendgrid=_sendgrid_public(folder / DEMO_KEY_FILE),
+        sendgrid=_sendgrid_public(key_file),
         ses=BASIC.make_keys(_chance()).private,
         postmark=_fresh("postmark").private,
         mailgun=_fresh("mailgun").private,
     )
     _write_once(path, text)
-    return path
 
 
 def _sendgrid_public(key_file: Path) -> str:

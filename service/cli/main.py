@@ -6,9 +6,12 @@ import click
 from click.exceptions import ClickException
 
 from service.alerting.policy import PolicyError
+from service.cli.demo.command import demo_command
+from service.cli.doctor import doctor_command
 from service.cli.history import backtest_command, import_command
 from service.cli.reading import classify_command, parse_command
 from service.cli.running import migrate_command, serve_command, worker_command
+from service.cli.sources import sources_command
 from service.cli.tokens import token_group
 from service.model.errors import HoppError
 from service.settings import SettingsError
@@ -31,6 +34,9 @@ for command in (
     backtest_command,
     parse_command,
     classify_command,
+    sources_command,
+    doctor_command,
+    demo_command,
 ):
     commands.add_command(command)
 

@@ -37,6 +37,7 @@ def serve_command() -> None:
     if settings.is_embedded and settings.config_path is None:
         click.echo(f"First start: wrote {write_demo_config()} with four demo sources and fresh keys.")
     hopp = prepared()
+    hopp.labels()  # a wrong rule file stops the start here, not the worker again and again
     _greet(hopp)
     sys.exit(supervise(hopp.settings))
 

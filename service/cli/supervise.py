@@ -16,7 +16,8 @@ from service.settings import Settings
 log = structlog.get_logger()
 _ROOT = Path(__file__).resolve().parents[2]
 _POLL_SECONDS = 0.2
-_RESTART_SECONDS = 1.0
+_RESTART_SECONDS = (1.0, 2.0, 5.0, 15.0, 30.0)
+_STEADY_SECONDS = 60.0  # a worker that ran so long is no longer failing at its start
 _STOP_SECONDS = 40.0  # longer than gunicorn's graceful time-out
 
 
@@ -35,19 +36,45 @@ def supervise(settings: Settings) -> int:
     environment = dict(os.environ) | {"PYTHONPATH": os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))}
     stop = _StopSignal()
     web = subprocess.Popen(web_command(), env=environment)
-    worker = subprocess.Popen(worker_command(), env=environment)
+    worker = _Restarted(worker_command(), environment)
     try:
         while not stop.is_set and web.poll() is None:
-            if worker.poll() is not None:
-                log.error("worker_ended", exit_code=worker.returncode, restart_in_seconds=_RESTART_SECONDS)
-                time.sleep(_RESTART_SECONDS)
-                worker = subprocess.Popen(worker_command(), env=environment)
+            worker.keep_running()
             time.sleep(_POLL_SECONDS)
         if not stop.is_set:
             log.error("web_ended", exit_code=web.returncode, bind=settings.bind, hint="is the port taken?")
     finally:
-        _stop_all((web, worker))
+        _stop_all((web, worker.process))
     return 0 if stop.is_set else web.returncode or 1
+
+
+class _Restarted:
+    """A process that is started again when it ends, less often the more often it fails at once."""
+
+    def __init__(self, command: list[str], environment: dict[str, str]) -> None:
+        self._command, self._environment = command, environment
+        self._failures = 0
+        self._restart_at: float | None = None
+        self._start()
+
+    def _start(self) -> None:
+        self.process = subprocess.Popen(self._command, env=self._environment)
+        self._started_at = time.monotonic()
+        self._restart_at = None
+
+    def keep_running(self) -> None:
+        """Look after it; never waits."""
+        if self.process.poll() is None:
+            return
+        now = time.monotonic()
+        if self._restart_at is None:
+            self._failures = 0 if now - self._started_at > _STEADY_SECONDS else self._failures
+            wait_seconds = _RESTART_SECONDS[min(self._failures, len(_RESTART_SECONDS) - 1)]
+            self._failures += 1
+            self._restart_at = now + wait_seconds
+            log.error("worker_ended", exit_code=self.process.returncode, restart_in_seconds=wait_seconds)
+        elif now >= self._restart_at:
+            self._start()
 
 
 class _StopSignal:

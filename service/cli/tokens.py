@@ -37,7 +37,7 @@ def new_command(role: str, name: str) -> None:
 def list_command() -> None:
     """List all tokens by name; the tokens themselves are not kept."""
     with _hopp().database.read() as connection:
-        found = tokens.listed(connection)
+        found = tokens.list_all(connection)
     for item in found:
         state = f"revoked {iso(item.revoked_us)}" if item.revoked_us else "live"
         click.echo(f"{item.name:<30} {item.role:<10} made {iso(item.created_us)}   {state}")
@@ -62,6 +62,6 @@ def first_token(hopp: Hopp) -> str | None:
     if not hopp.settings.is_embedded:
         return None
     with hopp.database.write() as connection:
-        if tokens.listed(connection):
+        if tokens.list_all(connection):
             return None
         return tokens.create(connection, name=_FIRST_NAME, role=Role.ADMIN, now=hopp.now())

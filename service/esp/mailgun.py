@@ -6,10 +6,12 @@ documentation on webhooks, events and tracking failures.
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
+from urllib.parse import urlencode
 
 from service.esp_kit import forms, jsontext
 from service.esp_kit.adapter import Adapter, Capabilities, Refused, Signer, SigningKeys, SourceTrust, Verification, WebhookRequest
@@ -51,7 +53,7 @@ _KINDS = {
 _SEVERITIES = {"permanent": ReportedType.HARD, "temporary": ReportedType.SOFT}
 _TRIED = {"hardfail": ReportedType.HARD, "old": ReportedType.SOFT}  # reasons of a legacy `dropped` after tries -> what they claim
 _LISTED_CODES = frozenset({"605", "606", "607"})
-_NO_SESSION_CODES = frozenset({"498", "499"})  # Mailgun's own: no MX, no connection
+_OWN_CODES = re.compile(r"498|499|6\d\d")  # no MX, no connection, gave up, on a list: no server said so
 _LEGACY_NAMES = (
     "Message-Id message-id X-Mailgun-Sid X-Mailgun-Tag attachment-count body-plain campaign-id campaign-name city client-name client-os "
     "client-type code country description device-type domain error event ip mailing-list message-headers notification "
@@ -218,7 +220,7 @@ def _phase(kind: EventKind, code: str | None, flags: JsonObject) -> Phase:
         return Phase.LOCAL
     if kind not in {EventKind.BOUNCED, EventKind.DEFERRED}:
         return Phase.UNKNOWN
-    if code in _NO_SESSION_CODES:
+    if code and _OWN_CODES.fullmatch(code):
         return Phase.LOCAL
     came_later = jsontext.flag(flags, "is-delayed-bounce")
     return Phase.UNKNOWN if came_later is None else Phase.ASYNC if came_later else Phase.SYNC
@@ -243,9 +245,11 @@ def _sign(request: WebhookRequest, keys: SigningKeys, now: datetime) -> WebhookR
     triple = token_triple(keys.private, request.body, now)
     if request.body.lstrip()[:1] == b"{":
         payload = {**jsontext.load_object(request.body), "signature": triple}
+        payload.pop("parent-signature", None)
         return replace(request, body=json.dumps(payload).encode())
-    appended = "".join(f"&{name}={value}" for name, value in triple.items())
-    return replace(request, body=request.body + appended.encode())
+    form = forms.read_form(request.body, request.headers.get("content-type", ""))
+    urlencoded = {**request.headers, "content-type": "application/x-www-form-urlencoded"}
+    return replace(request, headers=urlencoded, body=urlencode([*form, *triple.items()]).encode())
 
 
 ADAPTER = Adapter(

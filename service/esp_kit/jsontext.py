@@ -38,7 +38,7 @@ def load_object(body: bytes) -> JsonObject:
     """The JSON object that the body is."""
     value = load(body)
     if not isinstance(value, dict):
-        raise UnreadableError(f"the body is a JSON {_type_name(value)}, not an object")
+        raise UnreadableError(f"a JSON {_type_name(value)} where an object belongs")
     return value
 
 
@@ -48,7 +48,7 @@ def load_items(body: bytes) -> list[object]:
     if isinstance(value, dict):
         return [value]
     if not isinstance(value, list):
-        raise UnreadableError(f"the body is a JSON {_type_name(value)}, not an array or object")
+        raise UnreadableError(f"a JSON {_type_name(value)} where an array or object belongs")
     return value
 
 
@@ -98,7 +98,7 @@ def texts(source: JsonObject, key: str) -> tuple[str, ...] | None:
 
 
 def text_map(source: JsonObject, without: Container[str] = ()) -> dict[str, str] | None:
-    """The object with each value as text, an inner array or object as its JSON; None where nothing but what it is to be without is in it."""
+    """The object with each value as text, an inner array or object as its JSON; None where nothing is left."""
     found: dict[str, str] = {}
     for key, value in source.items():
         if key in without:
@@ -128,7 +128,7 @@ def _load_leniently(body: bytes) -> object:
             body.decode("utf-8-sig", "replace"), strict=False, parse_int=_whole, parse_float=_fraction, parse_constant=_not_a_number
         )
     except (ValueError, RecursionError) as error:
-        raise UnreadableError(f"the body is no JSON: {error}") from error
+        raise UnreadableError(f"not readable as JSON: {error}") from error
     return _cleaned(value)
 
 

@@ -15,6 +15,7 @@ from service.schemas.fields import (
     query_mark,
     query_moment,
     query_text,
+    word,
 )
 
 _LN_E_SHOWN = 700.0  # e to this power is near the largest number that JSON's readers take
@@ -41,10 +42,10 @@ class AlertSchema(Schema):
     """A spike of hard bounces at one recipient domain."""
 
     id = fields.String(required=True)
-    state = fields.Enum(AlertState, by_value=True, required=True)
-    severity = fields.Enum(Severity, by_value=True, required=True)
+    state = word(AlertState)
+    severity = word(Severity)
     domain = fields.String(required=True, metadata={"description": "Recipient domain, as IDNA A-labels."})
-    domain_class = fields.Enum(DomainClass, by_value=True, required=True)
+    domain_class = word(DomainClass)
     gateway = fields.String(allow_none=True, metadata={"description": "Security gateway in front of it; null where none is known."})
     cause = fields.String(allow_none=True, metadata={"description": "Null until it is judged."})
     incident = fields.String(allow_none=True, metadata={"description": "Null until it is judged."})
@@ -79,19 +80,19 @@ class EvidenceSchema(Schema):
     shrunk_rate = fields.Float(metadata={"description": "The rate, drawn towards the class's usual rate where mails are few."})
     threshold = fields.Float(metadata={"description": "What the shrunk rate had to reach."})
     e = fields.Function(
-        lambda row: _power_of_e(row.ln_e),
+        lambda row: _power_of_e(row["ln_e"]),
         allow_none=True,
         metadata={
             "description": "How many times likelier the burst is under a rate of its own; null beyond 1e304.",
-            "type": ["number", "null"],
+            "type": "number",
         },
     )
     ln_e = fields.Float()
-    e_min = fields.Function(lambda row: _power_of_e(row.ln_e_min), metadata={"description": "What e had to reach.", "type": "number"})
+    e_min = fields.Function(lambda row: _power_of_e(row["ln_e_min"]), metadata={"description": "What e had to reach.", "type": "number"})
     ln_e_min = fields.Float()
-    log10_e = fields.Function(lambda row: row.ln_e / log(10), metadata={"type": "number"})
+    log10_e = fields.Function(lambda row: row["ln_e"] / log(10), metadata={"type": "number"})
     hold_seconds = fields.Function(
-        lambda row: row.hold_us / 1_000_000, metadata={"description": "How long it waited for its denominator.", "type": "number"}
+        lambda row: row["hold_us"] / 1_000_000, metadata={"description": "How long it waited for its denominator.", "type": "number"}
     )
     first_event_at = moment("First attempt in the window.", attribute="first_event_us")
     last_event_at = moment("Last attempt in the window.", attribute="last_event_us")

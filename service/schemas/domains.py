@@ -6,7 +6,7 @@ from marshmallow import Schema, fields
 
 from service.model.words import DomainClass
 from service.schemas.alerts import ALERT_EXAMPLE, AlertSchema
-from service.schemas.fields import HourField, moment, query_moment
+from service.schemas.fields import HourField, moment, query_moment, word
 
 
 class HourSchema(Schema):
@@ -60,7 +60,7 @@ class DomainSchema(Schema):
     """A recipient domain: class, gateway, hours, thresholds, and where its alert stands."""
 
     domain = fields.String(required=True)
-    domain_class = fields.Enum(DomainClass, by_value=True, required=True)
+    domain_class = word(DomainClass)
     gateway = fields.String(allow_none=True)
     from_ = moment("Where the hours begin.", attribute="from_us", data_key="from")
     to = moment("Where the hours end.", attribute="to_us")

@@ -75,6 +75,11 @@ def moment(description: str, *, attribute: str | None = None, data_key: str | No
     return MomentField(allow_none=True, attribute=attribute, data_key=data_key, metadata=metadata)
 
 
+def word(words: type[StrEnum]) -> fields.String:
+    """One word of a closed list in an answer, stored as it is spelt."""
+    return fields.String(required=True, metadata={"enum": [item.value for item in words]})
+
+
 def query_moment(description: str, *, data_key: str | None = None) -> QueryMoment:
     """A moment in a query."""
     return QueryMoment(data_key=data_key, metadata=_asked(description, f"Write it as {_TIME_EXAMPLE}.", format="date-time"))

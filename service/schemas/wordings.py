@@ -9,7 +9,7 @@ from typing import Protocol
 from service.schemas.masking import mask_text
 
 _LENGTH = 300
-_MASKED = re.compile(r"\S?\*\*\*(?:@[\w.\[\]:-]*)?")
+_MASKED = re.compile(r"<?[^\s<]?\*\*\*(?:@[\w.\[\]:-]*)?>?")
 _REPLY_CODE = re.compile(r"^\s*(?:smtp;\s*)?[245]\d\d(?:[ -][245]\.\d{1,3}\.\d{1,3})?")
 _LONG_WORD = re.compile(r"(?<![\w.-])(?=[\w.-]*\d)[\w.-]{8,}")
 _NUMBER = re.compile(r"\d+")

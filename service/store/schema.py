@@ -54,6 +54,9 @@ def migrate(database: Database, target: str = "head") -> tuple[str | None, str |
     with database.engine.connect() as connection:
         _lock(connection)
         before = current_revision(connection)
+        if target == "head" and before == head_revision():
+            _unlock(connection)
+            return before, before
         config = Config()
         config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
         config.attributes["connection"] = connection

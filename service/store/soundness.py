@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sqlalchemy import Connection, inspect, select, text
+from sqlalchemy import Connection, func, inspect, select, text
 
 from service.store import bulk
 from service.store.database import Database
@@ -49,6 +49,6 @@ def has_table(connection: Connection, name: str) -> bool:
     return inspect(connection).has_table(name)
 
 
-def evaluated_until_us(connection: Connection) -> int | None:
-    """Until when the worker that evaluated last holds its lease; None where none ever did."""
-    return connection.execute(select(leases.c.until_us).where(leases.c.name == "evaluate")).scalar()
+def newest_lease_us(connection: Connection) -> int | None:
+    """Until when a worker holds a lease, or last did; None where none ever did."""
+    return connection.execute(select(func.max(leases.c.until_us))).scalar()

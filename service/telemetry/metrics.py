@@ -3,7 +3,7 @@
 import os
 from threading import Lock
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
 from prometheus_client.exposition import generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -16,6 +16,7 @@ class WebMetrics:
     """Counters of one web process; with PROMETHEUS_MULTIPROC_DIR set, all processes of the web add up."""
 
     def __init__(self) -> None:
+        disable_created_metrics()  # a second series for each, which nobody asks for
         self._registry = CollectorRegistry()
         self._reasons: set[str] = set()
         self._lock = Lock()

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from flask_smorest.blueprint import Blueprint
-from marshmallow import Schema
+from marshmallow import RAISE, Schema
+from webargs.flaskparser import FlaskParser
 
 from service.model.words import Role
 
@@ -17,11 +18,17 @@ SCHEME = "bearer"
 ROLE_MARK = "needed_role"
 
 
+class _StrictParser(FlaskParser):
+    DEFAULT_UNKNOWN_BY_LOCATION: Mapping[str, str | None] = {"query": RAISE}  # noqa: RUF012 - webargs' own form
+
+
 class Routes:
     """The routes of one part of the API."""
 
     def __init__(self, name: str, description: str) -> None:
+        # A parameter that we do not know is a mistake of who asks: passing over it would give another answer than was meant.
         self.blueprint: Any = Blueprint(name, __name__, url_prefix=PREFIX, description=description)  # type: ignore[no-untyped-call]
+        self.blueprint.ARGUMENTS_PARSER = _StrictParser()
 
     def get(
         self, rule: str, role: Role, answer: type[Schema], *, example: Mapping[str, object], query: type[Schema] | None = None

@@ -53,19 +53,21 @@ class StateCollector(Collector):
 
 
 def _inbox_metrics(inbox: Inbox, now: datetime) -> Iterable[Metric]:
-    up = GaugeMetricFamily("hopp_inbox_up", "1 while the inbox answers, else 0.")
-    yield up
     try:
         state = inbox.state()
     except Exception as error:  # noqa: BLE001 - whatever it is, the other figures are still wanted
         log.warning("inbox_unreadable", error=type(error).__name__)
-        up.add_metric([], 0)
+        yield _inbox_up(0)
         return
-    up.add_metric([], 1)
+    yield _inbox_up(1)
     oldest = state.oldest_received_at
     age = max((now - oldest).total_seconds(), 0.0) if oldest is not None else 0.0
     yield GaugeMetricFamily("hopp_inbox_waiting", "Deliveries that wait to be processed.", value=state.waiting)
     yield GaugeMetricFamily("hopp_inbox_oldest_seconds", "How long the oldest of them has waited; 0 where none waits.", value=age)
+
+
+def _inbox_up(value: int) -> Metric:
+    return GaugeMetricFamily("hopp_inbox_up", "1 while the inbox answers, else 0.", value=value)
 
 
 def _health_metrics(health: Health, now_us: int) -> Iterable[Metric]:

@@ -15,6 +15,7 @@ from service.bootstrap import build
 from service.cli.demo.sending import DemoError, Mailer, load_senders
 from service.cli.demo.story import Chapter, Post, Story, story_of
 from service.cli.demo.watching import Alert, AlertReader, reader_token
+from service.cli.local import own_url
 from service.model.errors import RemoteUnavailableError
 from service.outbound.service_client import ServiceClient
 from service.settings import settings_from_process
@@ -23,7 +24,6 @@ from service.store import schema
 _GIVE_UP_SECONDS = 480
 _LATE_SECONDS = 90  # the overtaken webhooks come in over this time, well within the wait
 _POLL_SECONDS = 1.0
-_EVERYWHERE = ("0.0.0.0", "[::]")  # noqa: S104 - recognised, not bound to
 
 
 @click.command("demo")
@@ -37,13 +37,14 @@ def demo_command(*, url: str | None, no_wait: bool) -> None:
     """
     hopp = build(settings_from_process())
     senders = load_senders(hopp.settings, hopp.adapters)
-    with ServiceClient(url or _own_url(hopp.settings.bind)) as client:
+    with ServiceClient(url or own_url(hopp.settings.bind)) as client:
         _check_ready(client)
         schema.check(hopp.database)
         run = secrets.token_hex(3)
         with reader_token(hopp, run) as token:
-            show = _Show(
+            show = Show(
                 console=Console(highlight=False),
+                echo=click.echo,
                 mailer=Mailer(client=client, senders=senders, now=hopp.now),
                 reader=AlertReader(client, token),
                 hold_seconds=hopp.policy.hold_min_seconds,
@@ -54,11 +55,6 @@ def demo_command(*, url: str | None, no_wait: bool) -> None:
     sys.exit(0 if is_as_told else 1)
 
 
-def _own_url(bind: str) -> str:
-    host, _, port = bind.rpartition(":")
-    return f"http://{'127.0.0.1' if host in _EVERYWHERE else host}:{port}"
-
-
 def _check_ready(client: ServiceClient) -> None:
     answer = client.get("/readyz")
     if not answer.is_success:
@@ -67,10 +63,11 @@ def _check_ready(client: ServiceClient) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Show:
+class Show:
     """Plays a story and watches what comes of it."""
 
     console: Console
+    echo: Callable[[str], None]  # for what others may read on: nothing of it is coloured or wrapped
     mailer: Mailer
     reader: AlertReader
     hold_seconds: int
@@ -130,7 +127,7 @@ class _Show:
     def _report(self, story: Story, opened: dict[str, Alert], before: dict[str, Alert]) -> bool:
         alert = next(alert for alert in opened.values() if alert["domain"] == story.domain)
         self.console.print(f"\n[bold]The alert, as GET /api/v1/alerts/{alert['id']} begins[/bold]")
-        click.echo(orjson.dumps(alert, option=orjson.OPT_INDENT_2).decode())
+        self.echo(orjson.dumps(alert, option=orjson.OPT_INDENT_2).decode())
         for step in self.reader.next_steps(alert["id"]):
             self.console.print(f"   next: {step}", markup=False)
         others = sorted(other["domain"] for other in opened.values() if other is not alert)

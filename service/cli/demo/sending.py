@@ -69,9 +69,7 @@ def _private_key(path: Path) -> str:
     try:
         return path.read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError) as error:
-        message = (
-            f"{path}: the key that demo-sendgrid signs with cannot be read. Remove hopp.toml and start again: both are made anew."
-        )
+        message = f"{path}: the key that demo-sendgrid signs with cannot be read. Remove hopp.toml and start again: both are made anew."
         raise DemoError(message) from error
 
 

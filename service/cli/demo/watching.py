@@ -53,9 +53,7 @@ class AlertReader:
     def _get(self, path: str, query: Mapping[str, str]) -> dict[str, Any]:
         answer = self.client.get(path, headers={"Authorization": f"Bearer {self.token}"}, query=query)
         if not answer.is_success:
-            message = (
-                f"{self.client.base_url}{path} answered {answer.status}. Does the service use another database than this folder's?"
-            )
+            message = f"{self.client.base_url}{path} answered {answer.status}. Does the service use another database than this folder's?"
             raise DemoError(message)
         page: dict[str, Any] = orjson.loads(answer.body)
         return page

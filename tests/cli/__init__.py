@@ -1,0 +1,1 @@
+"""Commands, with real files and a real SQLite."""

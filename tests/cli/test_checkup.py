@@ -1,0 +1,161 @@
+"""Does the doctor find what is wrong, and say what to do next?"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from service.bootstrap import Hopp
+from service.cli.checkup import Finding, State, examine
+from service.cli.demo.story import story_of
+from service.cli.doctor import doctor_command
+from service.model.events import Delivery
+from service.model.words import Role
+from service.outbound.service_client import ServiceClient
+from service.store import tokens
+from tests.cli.installations import Clock, evaluate, installation, take_in
+
+NOBODY = "http://127.0.0.1:9"  # the discard port: nobody listens there
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def hopp(tmp_path: Path, clock: Clock) -> Iterator[Hopp]:
+    made = installation(tmp_path, clock)
+    yield made
+    made.inbox.close()
+    made.database.close()
+
+
+def findings(hopp: Hopp) -> dict[str, Finding]:
+    with ServiceClient(NOBODY) as client:
+        return {finding.what: finding for finding in examine(hopp, client)}
+
+
+def ask(folder: Path, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Result:
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("HOPP_DATABASE", f"sqlite:///{folder}/var/hopp.sqlite")
+    return CliRunner().invoke(doctor_command, [*arguments, "--url", NOBODY])
+
+
+def test_a_running_installation_has_only_its_silent_web_to_mend(hopp: Hopp, clock: Clock) -> None:
+    take_in(hopp, [post for chapter in story_of("0a1b2c", clock()).chapters for post in chapter.posts])
+    evaluate(hopp)
+    with hopp.database.write() as connection:
+        tokens.create(connection, name="ops", role=Role.READER, now=clock())
+    assert [finding.what for finding in findings(hopp).values() if finding.state is not State.OK] == ["web"]
+
+
+def test_every_finding_that_is_not_well_says_what_to_do_next(hopp: Hopp) -> None:
+    assert [finding for finding in findings(hopp).values() if finding.state is not State.OK and not finding.next_step] == []
+
+
+def test_looking_makes_no_database(tmp_path: Path, clock: Clock) -> None:
+    hopp = installation(tmp_path, clock)
+    hopp.database.close()
+    hopp.inbox.close()
+    for file in tmp_path.glob("var/*.sqlite*"):
+        file.unlink()
+    found = findings(hopp)
+    assert (found["database"].state, found["inbox"].state) == (State.WARN, State.WARN)
+    assert list(tmp_path.glob("var/*.sqlite*")) == []
+
+
+def test_a_worker_that_looked_in_is_seen_until_its_lease_is_old(hopp: Hopp, clock: Clock) -> None:
+    before = findings(hopp)["worker"].state
+    evaluate(hopp)
+    during = findings(hopp)["worker"].state
+    clock.move(180)
+    assert (before, during, findings(hopp)["worker"].state) == (State.FAIL, State.OK, State.FAIL)
+
+
+def test_a_check_that_nobody_takes_is_a_failure(hopp: Hopp, clock: Clock) -> None:
+    take_in(hopp, [post for chapter in story_of("0a1b2c", clock()).chapters for post in chapter.posts])
+    clock.move(600)
+    assert "checks wait" in findings(hopp)["worker"].found
+
+
+def test_a_delivery_that_waits_for_long_is_a_failure(hopp: Hopp, clock: Clock) -> None:
+    hopp.inbox.append(Delivery(id="0" * 32, source="demo-ses", esp="ses", received_at=clock(), body=b"{}"))
+    soon = findings(hopp)["waiting"].state
+    clock.move(120)
+    assert (soon, findings(hopp)["waiting"].state) == (State.OK, State.FAIL)
+
+
+def test_a_source_without_a_secret_refuses_everything(hopp: Hopp) -> None:
+    bare = replace(hopp.settings.sources[0], secrets=())
+    found = findings(replace(hopp, settings=replace(hopp.settings, sources=(bare,))))
+    assert found["source demo-sendgrid"].state is State.FAIL
+
+
+def test_a_source_that_takes_from_anybody_is_warned_about(hopp: Hopp) -> None:
+    opened = replace(hopp.settings.sources[0], auth="none")
+    found = findings(replace(hopp, settings=replace(hopp.settings, sources=(opened,))))
+    assert "anybody" in found["source demo-sendgrid"].found
+
+
+def test_demo_sources_are_warned_about_where_others_can_reach_them(hopp: Hopp) -> None:
+    found = findings(replace(hopp, settings=replace(hopp.settings, bind="0.0.0.0:8000")))
+    assert found["source demo-ses"].next_step.startswith("Delete it")
+
+
+def test_a_source_that_fell_silent_is_warned_about(hopp: Hopp, clock: Clock) -> None:
+    take_in(hopp, [post for chapter in story_of("0a1b2c", clock()).chapters for post in chapter.posts])
+    clock.move(3 * 86_400)
+    assert findings(hopp)["source demo-ses"].found.endswith("last event 3 days ago")
+
+
+def test_secrets_that_others_may_read_are_warned_about(hopp: Hopp, tmp_path: Path) -> None:
+    (tmp_path / "hopp.toml").chmod(0o644)
+    assert findings(hopp)["settings"].next_step.startswith("chmod 600")
+
+
+def test_a_clock_that_went_back_is_warned_about(hopp: Hopp, clock: Clock) -> None:
+    take_in(hopp, story_of("0a1b2c", clock()).late)
+    clock.move(-3_600)
+    assert findings(hopp)["clock"].state is State.WARN
+
+
+def test_tables_of_another_program_are_a_failure(hopp: Hopp) -> None:
+    with hopp.database.write() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    assert findings(hopp)["schema"].state is State.FAIL
+
+
+def test_a_postgresql_is_asked_what_it_keeps(postgres_url: str, tmp_path: Path, clock: Clock) -> None:
+    """The tests' own server runs without sync, for speed: just what has to be found."""
+    hopp = installation(tmp_path, clock, HOPP_DATABASE=postgres_url, HOPP_INBOX=postgres_url)
+    try:
+        found = findings(hopp)
+    finally:
+        hopp.inbox.close()
+        hopp.database.close()
+    assert "PostgreSQL" in found["database"].found
+    assert "PostgreSQL" in found["inbox"].found
+
+
+def test_it_ends_with_1_where_anything_failed(hopp: Hopp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ask(tmp_path, monkeypatch).exit_code == 1
+
+
+def test_json_is_one_object_a_line(hopp: Hopp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [json.loads(line) for line in ask(tmp_path, monkeypatch, "--json").output.splitlines()]
+    assert {tuple(line) for line in lines} == {("state", "what", "found", "next")}
+
+
+def test_a_wrong_setting_is_a_finding_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOPP_BIND", "nowhere")
+    (line,) = ask(tmp_path, monkeypatch, "--json").output.splitlines()
+    assert (json.loads(line)["state"], "HOPP_BIND=nowhere" in line) == ("fail", True)
+
+
+def test_its_lines_hold_no_secret(hopp: Hopp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    output = ask(tmp_path, monkeypatch).output + ask(tmp_path, monkeypatch, "--json").output
+    assert [source.name for source in hopp.settings.sources for secret in source.secrets if secret in output] == []

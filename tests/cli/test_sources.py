@@ -1,0 +1,62 @@
+"""Do `sources` and `sources --available` say what somebody needs who configures an ESP?"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from service.bootstrap import Hopp
+from service.cli.demo.story import story_of
+from service.cli.sources import sources_command
+from tests.cli.installations import START, Clock, installation, take_in
+
+
+@pytest.fixture
+def hopp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hopp]:
+    made = installation(tmp_path, Clock())
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOPP_DATABASE", f"sqlite:///{tmp_path}/var/hopp.sqlite")
+    yield made
+    made.inbox.close()
+    made.database.close()
+
+
+def asked(*arguments: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in CliRunner().invoke(sources_command, [*arguments, "--json"]).stdout.splitlines()]
+
+
+def test_each_source_shows_its_address_and_what_came(hopp: Hopp) -> None:
+    take_in(hopp, story_of("0a1b2c", START).late)
+    (found,) = [row for row in asked() if row["name"] == "demo-mailgun"]
+    assert found["url"] == "http://127.0.0.1:8000/webhooks/demo-mailgun"
+    assert (found["last_received_at"], found["deliveries"], found["events"]) == ("2026-03-04T12:00:20Z", 2, 2)
+
+
+def test_without_a_database_the_sources_are_shown_all_the_same(hopp: Hopp, tmp_path: Path) -> None:
+    hopp.database.close()
+    for file in tmp_path.glob("var/hopp.sqlite*"):
+        file.unlink()
+    assert [row["deliveries"] for row in asked()] == [None] * 4
+
+
+def test_people_get_the_address_of_each_source(hopp: Hopp) -> None:
+    output = CliRunner().invoke(sources_command).stdout
+    assert [f"/webhooks/{source.name}" in output for source in hopp.settings.sources] == [True] * 4
+
+
+def test_no_secret_is_shown(hopp: Hopp) -> None:
+    output = CliRunner().invoke(sources_command).output + CliRunner().invoke(sources_command, ["--json"]).output
+    assert [source.name for source in hopp.settings.sources for secret in source.secrets if secret in output] == []
+
+
+def test_every_adapter_is_available_with_its_guide(hopp: Hopp) -> None:
+    rows = asked("--available")
+    assert [row["esp"] for row in rows] == sorted(hopp.adapters)
+    assert [row["esp"] for row in rows if not row["guide"] or "delivered_events" not in row] == []
+
+
+def test_people_get_every_adapter_in_a_table(hopp: Hopp) -> None:
+    output = CliRunner().invoke(sources_command, ["--available"]).stdout
+    assert [name for name in hopp.adapters if name not in output] == []

@@ -1,0 +1,1 @@
+"""The whole service as a person starts it: real processes, real sockets, real databases."""

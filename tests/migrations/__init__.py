@@ -1,0 +1,1 @@
+"""Migrations go up, down and up again, and add up to the tables."""

@@ -1,0 +1,151 @@
+"""What becomes of a batch of deliveries: kept once, quarantined with its reason, or refused as forged; never lost."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import orjson
+import pytest
+from sqlalchemy import text
+
+from service.bootstrap import build
+from service.model.events import Delivery, Parsed
+from service.model.moments import to_us
+from service.pipeline.process import Tools, process
+from service.settings import load_settings
+from service.store import schema
+from service.store.database import DatabaseUnavailableError
+
+NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
+NOW_US = to_us(NOW)
+
+
+@pytest.fixture
+def tools(database_url: str) -> Iterator[Tools]:
+    built = build(load_settings({"HOPP_DATABASE": database_url})).tools()
+    schema.migrate(built.database)
+    yield built
+    built.database.close()
+
+
+def generic(*events: dict[str, Any], body: bytes | None = None) -> Delivery:
+    return Delivery(id=uuid4().hex, source="acme", esp="generic", received_at=NOW, body=orjson.dumps(events) if body is None else body)
+
+
+def mailgun(event_id: str, token: str = "t" * 50) -> Delivery:
+    event = {"id": event_id, "event": "delivered", "timestamp": NOW.timestamp(), "recipient": "anna@steel.example"}
+    body = {"signature": {"timestamp": "1", "token": token, "signature": "checked at the door"}, "event-data": event}
+    return Delivery(id=uuid4().hex, source="mg", esp="mailgun", received_at=NOW, body=orjson.dumps(body))
+
+
+BOUNCE = {
+    "kind": "bounced",
+    "recipient": "anna@steel.example",
+    "occurred_at": "2026-03-02T07:59:00Z",
+    "reported_type": "hard",
+    "diagnostic": "550 5.1.1 User unknown",
+}
+
+
+def outcomes(tools: Tools) -> Counter[str]:
+    with tools.database.read() as connection:
+        rows = connection.execute(text("SELECT outcome, sum(count) FROM source_hourly GROUP BY outcome")).all()
+    return Counter({outcome: int(count) for outcome, count in rows})
+
+
+def rows(tools: Tools, sql: str) -> list[tuple[Any, ...]]:
+    with tools.database.read() as connection:
+        return [tuple(row) for row in connection.execute(text(sql))]
+
+
+def test_an_event_is_kept_with_its_label_and_its_raw_delivery(tools: Tools) -> None:
+    process([generic(BOUNCE)], tools, now_us=NOW_US)
+
+    assert rows(tools, "SELECT kind, label, reported_type, counts_as_hard FROM events") == [("bounced", "invalid_recipient", "hard", True)]
+    assert rows(tools, "SELECT state, event_count FROM deliveries") == [("processed", 1)]
+
+
+def test_the_same_delivery_twice_is_once(tools: Tools) -> None:
+    """A worker that died between the commit and the inbox finds it again."""
+    delivery = generic(BOUNCE)
+    process([delivery], tools, now_us=NOW_US)
+    again = process([delivery], tools, now_us=NOW_US)
+
+    assert (again.deliveries, again.events) == (0, 0)
+    assert outcomes(tools)["deliveries"] == 1
+
+
+def test_the_same_event_in_another_delivery_is_counted_as_a_duplicate(tools: Tools) -> None:
+    process([generic(BOUNCE), generic(BOUNCE)], tools, now_us=NOW_US)
+    process([generic(BOUNCE)], tools, now_us=NOW_US)
+
+    assert rows(tools, "SELECT count(*) FROM events") == [(1,)]
+    assert (outcomes(tools)["events"], outcomes(tools)["duplicates"]) == (1, 2)
+
+
+def test_one_bad_event_costs_no_other(tools: Tools) -> None:
+    process([generic(BOUNCE, {"kind": "nonsense"}, BOUNCE | {"recipient": "bert@steel.example"})], tools, now_us=NOW_US)
+
+    assert rows(tools, "SELECT count(*) FROM events") == [(2,)]
+    [(state, error)] = rows(tools, "SELECT state, error FROM deliveries")
+    assert state == "quarantined" and "nonsense" in error
+
+
+def test_a_body_that_no_adapter_reads_is_quarantined_and_the_rest_goes_on(tools: Tools) -> None:
+    process([generic(body=b"{broken"), generic(BOUNCE)], tools, now_us=NOW_US)
+
+    assert rows(tools, "SELECT state, count(*) FROM deliveries GROUP BY state ORDER BY state") == [("processed", 1), ("quarantined", 1)]
+    assert rows(tools, "SELECT count(*) FROM events") == [(1,)]
+
+
+def test_an_adapter_that_fails_stops_nothing(tools: Tools) -> None:
+    def fail(_delivery: Delivery) -> Parsed:
+        raise ZeroDivisionError
+
+    broken = replace(tools, adapters={**tools.adapters, "generic": replace(tools.adapters["generic"], parse=fail)})
+    process([generic(BOUNCE)], broken, now_us=NOW_US)
+
+    [(state, error)] = rows(tools, "SELECT state, error FROM deliveries")
+    assert state == "quarantined" and "ZeroDivisionError" in error
+
+
+def test_a_token_with_its_own_event_again_is_a_duplicate(tools: Tools) -> None:
+    process([mailgun("e1")], tools, now_us=NOW_US)
+    process([mailgun("e1")], tools, now_us=NOW_US)
+
+    assert (outcomes(tools)["duplicates"], outcomes(tools)["not_authentic"]) == (1, 0)
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_token_with_another_event_is_forged(tools: Tools, *, together: bool) -> None:
+    for batch in [[mailgun("e1"), mailgun("e2")]] if together else [[mailgun("e1")], [mailgun("e2")]]:
+        process(batch, tools, now_us=NOW_US)
+
+    assert rows(tools, "SELECT esp_event_id FROM events") == [("e1",)]
+    assert rows(tools, "SELECT count(*) FROM deliveries WHERE state = 'not_authentic'") == [(1,)]
+    assert outcomes(tools)["not_authentic"] == 1
+
+
+def test_an_event_from_the_future_is_filed_at_its_receipt(tools: Tools) -> None:
+    process([generic(BOUNCE | {"occurred_at": "2026-03-05T00:00:00Z"})], tools, now_us=NOW_US)
+
+    [(occurred_us, reported_us)] = rows(tools, "SELECT occurred_us, reported_us FROM events")
+    assert (occurred_us, reported_us) == (NOW_US, to_us(datetime(2026, 3, 5, tzinfo=UTC)))
+    assert outcomes(tools)["from_the_future"] == 1
+
+
+def test_what_no_adapter_is_left_for_is_kept_for_a_replay(tools: Tools) -> None:
+    process([replace(generic(BOUNCE), esp="gone")], tools, now_us=NOW_US)
+
+    [(state, error)] = rows(tools, "SELECT state, error FROM deliveries")
+    assert state == "quarantined" and "no adapter 'gone'" in error
+
+
+def test_a_database_that_is_away_leaves_the_batch_where_it_is(tools: Tools) -> None:
+    away = build(load_settings({"HOPP_DATABASE": "postgresql://nobody@127.0.0.1:9/none"})).database
+    with pytest.raises(DatabaseUnavailableError, match="does not answer"):
+        process([generic(BOUNCE)], replace(tools, database=away), now_us=NOW_US)
+    away.close()
