@@ -1,7 +1,7 @@
 """When would the alert decision fire on a stream of webhooks? A second, small implementation to compare a backtest with.
 
 `python -m bench.world.reference FILE.jsonl` prints the transitions in the form of `backtest --json`. It knows no causes,
-so every page is a warning.
+so every page is a warning. `--rule` and `--at-once` put a plainer rule, or no wait for the denominator, in its place.
 """
 
 import argparse
@@ -9,14 +9,14 @@ import heapq
 import json
 import math
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from bench.world.clock import DAY, FIRST_DAY, HOUR, MINUTE, stamp
 from bench.world.ledger import Fact, Ledger, Sums
-from bench.world.rule import BUSINESS, CONSUMER, COUNT_RULE_PEOPLE, GATEWAY, ClassRates, expected, is_spike
+from bench.world.rule import BUSINESS, CONSUMER, COUNT_RULE_PEOPLE, GATEWAY, RULES, ClassRates, expected, is_spike
 from bench.world.wording import CONSUMER_DOMAINS, gateway_of
 
 HOLD_MIN_S, HOLD_MAX_S, LONGEST_HOLDS = 180.0, 1800.0, 3
@@ -87,7 +87,9 @@ class DomainState:
 class Reference:
     """Reads webhooks in the order of receipt and yields transitions."""
 
-    def __init__(self) -> None:
+    def __init__(self, rule: Callable[[Sums, ClassRates], bool] = is_spike, *, is_waiting: bool = True) -> None:
+        self._is_spike = rule
+        self._is_waiting = is_waiting
         self._ledger = Ledger()
         self._sources: dict[str, SourceState] = {}
         self._domains: dict[str, DomainState] = {}
@@ -125,7 +127,7 @@ class Reference:
             source.learn(now - happened)
         if kind == "hard":
             source.hard_bounces += 1
-            self._schedule(name, source.hold, now)
+            self._schedule(name, source.hold if self._is_waiting else 0.0, now)
 
     def _domain(self, name: str, host: str | None) -> DomainState:
         domain = self._domains.get(name)
@@ -173,7 +175,7 @@ class Reference:
         seeing = {source for source, state in self._sources.items() if state.deliveries}
         for hours in WINDOWS_HOURS:
             sums = self._ledger.sums(name, hours, seeing)
-            if is_spike(sums, domain.rates):
+            if self._is_spike(sums, domain.rates):
                 return sums
         blind = {source for source, state in self._sources.items() if not state.deliveries and state.hard_bounces >= BLIND_SOURCE_BOUNCES}
         warm_k, _, cold_k, _ = self._ledger.sums(name, WINDOWS_HOURS[-1], blind)
@@ -215,8 +217,11 @@ def main() -> None:
     """Print the transitions of a file."""
     parser = argparse.ArgumentParser(prog="python -m bench.world.reference", description=__doc__)
     parser.add_argument("file", type=Path)
-    with parser.parse_args().file.open(encoding="utf-8") as lines:
-        for transition in Reference().run(lines):
+    parser.add_argument("--rule", choices=RULES, default="two-cell")
+    parser.add_argument("--at-once", action="store_true", help="judge at each bounce")
+    asked = parser.parse_args()
+    with asked.file.open(encoding="utf-8") as lines:
+        for transition in Reference(RULES[asked.rule], is_waiting=not asked.at_once).run(lines):
             sys.stdout.write(json.dumps(transition) + "\n")
 
 

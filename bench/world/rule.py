@@ -1,6 +1,7 @@
-"""Is this window a spike? The two-cell e-value and the plain count rule, written from their definition."""
+"""Is this window a spike? The two-cell e-value written from its definition, and the plain rules it is compared with."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from bench.world.ledger import Sums
@@ -47,6 +48,34 @@ def is_spike(sums: Sums, rates: ClassRates) -> bool:
 def expected(sums: Sums, rates: ClassRates) -> float:
     """How many bounces would be ordinary."""
     return sums[1] * rates.warm + sums[3] * rates.cold
+
+
+def is_static_5(sums: Sums, rates: ClassRates) -> bool:
+    """At least 5 % of at least 20 mails."""
+    return _is_static(sums, share=0.05, fewest_bounced=1, fewest_tried=20)
+
+
+def is_static_10(sums: Sums, rates: ClassRates) -> bool:
+    """At least 10 % of at least 50 mails."""
+    return _is_static(sums, share=0.10, fewest_bounced=1, fewest_tried=50)
+
+
+def is_static_30(sums: Sums, rates: ClassRates) -> bool:
+    """At least 30 %, and at least five people."""
+    return _is_static(sums, share=0.30, fewest_bounced=5, fewest_tried=5)
+
+
+RULES: dict[str, Callable[[Sums, ClassRates], bool]] = {
+    "two-cell": is_spike,
+    "static-5": is_static_5,
+    "static-10": is_static_10,
+    "static-30": is_static_30,
+}
+
+
+def _is_static(sums: Sums, *, share: float, fewest_bounced: int, fewest_tried: int) -> bool:
+    bounced, tried = sums[0] + sums[2], sums[1] + sums[3]
+    return bounced >= fewest_bounced and tried >= fewest_tried and bounced >= share * tried
 
 
 def _log_likelihood(k: int, n: int, rate: float) -> float:

@@ -16,6 +16,8 @@ from service.esp_kit.jsontext import JsonObject
 from service.esp_kit.proof import as_bytes
 from service.esp_kit.sns import NOTIFICATION, envelope_in, string_to_sign
 
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+
 SAMPLE_TOPIC = "arn:aws:sns:eu-west-1:000000000000:hopp-ses"
 SAMPLE_CERTIFICATE_URL = "https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-0123456789abcdef0123456789abcdef.pem"
 _VALID_FROM = datetime(2020, 1, 1, tzinfo=UTC)
@@ -72,7 +74,7 @@ def sign_sns(request: WebhookRequest, keys: SigningKeys, now: datetime) -> Webho
     return replace(request, body=json.dumps(envelope).encode())
 
 
-def certificate_pem(key: rsa.RSAPrivateKey, valid_from: datetime, valid_until: datetime) -> bytes:
+def certificate_pem(key: PrivateKey, valid_from: datetime, valid_until: datetime) -> bytes:
     """A certificate that the key gave itself."""
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sns.example")])
     builder = x509.CertificateBuilder(subject_name=name, issuer_name=name, public_key=key.public_key(), serial_number=1)
@@ -80,7 +82,7 @@ def certificate_pem(key: rsa.RSAPrivateKey, valid_from: datetime, valid_until: d
     return certificate.public_bytes(serialization.Encoding.PEM)
 
 
-def public_text(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> str:
+def public_text(key: PrivateKey) -> str:
     """The public half as ESPs show it: DER of the SubjectPublicKeyInfo in Base64."""
     der = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     return base64.b64encode(der).decode()
@@ -90,6 +92,6 @@ def _wrapped(body: bytes) -> JsonObject:
     return {"Type": NOTIFICATION, "MessageId": hashlib.sha256(body).hexdigest()[:32], "Message": body.decode("utf-8", "replace")}
 
 
-def _pem(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> str:
+def _pem(key: PrivateKey) -> str:
     private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     return private.decode()

@@ -17,6 +17,7 @@ from service.model.errors import RemoteUnavailableError
 
 _CHUNK_BYTES = 8_192
 _STATUS_OK = 200
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
 
 
 def resolve_host(host: str) -> Sequence[str]:
@@ -36,7 +37,15 @@ def is_public(address: str) -> bool:
         return False
     if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
         parsed = parsed.ipv4_mapped
-    return parsed.is_global and not parsed.is_multicast
+    inner = _embedded(parsed) if isinstance(parsed, ipaddress.IPv6Address) else None
+    return all(part.is_global and not part.is_multicast for part in (parsed, inner) if part is not None)
+
+
+def _embedded(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that a gateway makes of this one."""
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address.sixtofour
 
 
 class Fetcher:

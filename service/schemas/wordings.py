@@ -11,7 +11,7 @@ from service.schemas.masking import mask_text
 _LENGTH = 300
 _MASKED = re.compile(r"<?[^\s<]?\*\*\*(?:@[\w.\[\]:-]*)?>?")
 _REPLY_CODE = re.compile(r"^\s*(?:smtp;\s*)?[245]\d\d(?:[ -][245]\.\d{1,3}\.\d{1,3})?")
-_LONG_WORD = re.compile(r"(?<![\w.-])(?=[\w.-]*\d)[\w.-]{8,}")
+_LONG_WORD = re.compile(r"(?<![\w.-])(?=[\w.-]*\d)(?=[\w.-]*[A-Za-z])[\w.-]{8,}")
 _NUMBER = re.compile(r"\d+")
 _SPACE = re.compile(r"\s+")
 

@@ -16,7 +16,7 @@ class WebMetrics:
     """Counters of one web process; with PROMETHEUS_MULTIPROC_DIR set, all processes of the web add up."""
 
     def __init__(self) -> None:
-        disable_created_metrics()  # a second series for each, which nobody asks for
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each, which nobody asks for
         self._registry = CollectorRegistry()
         self._reasons: set[str] = set()
         self._lock = Lock()

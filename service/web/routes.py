@@ -19,7 +19,7 @@ ROLE_MARK = "needed_role"
 
 
 class _StrictParser(FlaskParser):
-    DEFAULT_UNKNOWN_BY_LOCATION: Mapping[str, str | None] = {"query": RAISE}  # noqa: RUF012 - webargs' own form
+    DEFAULT_UNKNOWN_BY_LOCATION: dict[str, str | None] = {"query": RAISE}  # noqa: RUF012 - webargs' own form
 
 
 class Routes:

@@ -64,7 +64,7 @@ def test_configuring_twice_writes_once() -> None:
 def test_a_traceback_and_a_librarys_line_hold_no_address(log_format: str) -> None:
     stream = _logged(log_format)
     try:
-        raise ValueError("parameters: ('anna@steel.example',)")
+        int("anna@steel.example")
     except ValueError:
         structlog.get_logger().exception("failed")
         logging.getLogger("library").exception("for %s", "berta@steel.example")

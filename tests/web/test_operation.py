@@ -97,7 +97,7 @@ def test_the_api_is_a_503_while_the_database_is_away(world: World) -> None:
 
 
 def test_a_fault_is_a_500_that_shows_nothing(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    def broken() -> None:
+    def broken() -> str:
         raise ValueError("anna@steel.example")
 
     world.client.application.add_url_rule("/broken", "broken", broken)

@@ -94,3 +94,9 @@ def test_source_without_deliveries_pages_from_ten_people(refused: int, expected:
 
 def test_consumer_domain_never_pages_without_deliveries() -> None:
     assert transitions(burst("bounced", range(50), 0, domain="gmail.com", source="blind")) == []
+
+
+def test_without_the_wait_it_fires_at_the_fourth_bounce() -> None:
+    hooks = sorted(FRIENDS + BLOCKED)
+    lines = [line for _, line in hooks]
+    assert [line["at"] for line in Reference(is_waiting=False).run(lines)] == [stamp(DAY + 3 + 1)]

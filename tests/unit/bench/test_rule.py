@@ -5,7 +5,7 @@ import math
 import pytest
 
 from bench.world.ledger import Sums
-from bench.world.rule import BUSINESS, CONSUMER, GATEWAY, PSEUDO_ATTEMPTS, ClassRates, is_spike, log_e
+from bench.world.rule import BUSINESS, CONSUMER, GATEWAY, PSEUDO_ATTEMPTS, RULES, ClassRates, is_spike, log_e
 
 # warm bounced, warm tried, cold bounced, cold tried; log10 e, shrunk rate in percent, fires
 WORKED = (
@@ -34,3 +34,20 @@ def test_worked_example_has_its_figures(rates: ClassRates, sums: Sums, log10_e: 
     assert round(log_e(sums, rates) / math.log(10), 2) == log10_e
     assert round(shrunk, 1) == shrunk_percent
     assert is_spike(sums, rates) is fires
+
+
+@pytest.mark.parametrize(
+    ("rule", "bounced", "tried", "fires"),
+    [
+        ("static-5", 1, 20, True),
+        ("static-5", 1, 19, False),
+        ("static-5", 1, 21, False),
+        ("static-10", 5, 50, True),
+        ("static-10", 5, 49, False),
+        ("static-30", 5, 16, True),
+        ("static-30", 4, 4, False),
+        ("static-30", 5, 17, False),
+    ],
+)
+def test_plain_rule_fires_from_its_border_on(rule: str, bounced: int, tried: int, *, fires: bool) -> None:
+    assert RULES[rule]((bounced, tried, 0, 0), BUSINESS) is fires

@@ -21,7 +21,7 @@ from service.esp_kit.addresses import MAX_ADDRESS, address_of, addresses_in
         ("anna@büro.example", "anna@xn--bro-hoa.example"),
         ("anna@BÜRO.example", "anna@xn--bro-hoa.example"),
         ("anna@straße.example", "anna@xn--strae-oqa.example"),
-        ("anna@ｎｏｒｄwerk.example", "anna@nordwerk.example"),
+        ("anna@\uff4e\uff4f\uff52\uff44werk.example", "anna@nordwerk.example"),
         ("jürgen@büro.example", "jürgen@xn--bro-hoa.example"),
         ("JU\N{COMBINING DIAERESIS}RGEN@example.com", "jürgen@example.com"),
         ('"anna berg"@nordwerk.example', '"anna berg"@nordwerk.example'),

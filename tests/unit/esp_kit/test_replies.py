@@ -73,7 +73,7 @@ def test_words_stay_as_they_came_but_for_their_length() -> None:
         (True, None),
         (None, None),
         (550.0, None),
-        ("٥٥٠", None),
+        ("\u0665\u0665\u0660", None),
     ],
 )
 def test_reply_code_of_a_field(value: object, code: int | None) -> None:

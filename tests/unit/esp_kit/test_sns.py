@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -11,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from service.esp_kit.adapter import Accepted, NeedsCertificate, Refused, SourceTrust, Verification, WebhookRequest
 from service.esp_kit.certificates import signing_key
+from service.esp_kit.reading import NotAnEventError
 from service.esp_kit.sign_keys import SAMPLE_CERTIFICATE_URL, SAMPLE_TOPIC, certificate_pem, ecdsa_keys, sign_sns, sns_keys
 from service.esp_kit.sns import certificate_url, confirmation_in, envelope_in, string_to_sign, verify_envelope
 
@@ -31,7 +33,7 @@ def verify(changed: dict[str, object], trust: SourceTrust = KEYS.trust, now: dat
     return verify_envelope(changed, trust, now)
 
 
-def signed_by_hand(fields: dict[str, object], algorithm: hashes.HashAlgorithm) -> dict[str, object]:
+def signed_by_hand(fields: Mapping[str, object], algorithm: hashes.HashAlgorithm) -> dict[str, object]:
     """Signed over lines written out here, not by the code under test."""
     names = sorted(name for name in fields if name not in {"SigningCertURL", "SignatureVersion"})
     message = "".join(f"{name}\n{fields[name]}\n" for name in names)
@@ -215,7 +217,7 @@ def test_confirmation_of_the_topic_may_be_fetched() -> None:
     ],
 )
 def test_any_other_subscribe_address_is_never_fetched(url: str) -> None:
-    with pytest.raises(Exception, match="SubscribeURL"):
+    with pytest.raises(NotAnEventError, match="SubscribeURL"):
         confirmation_in({"SubscribeURL": url, "TopicArn": SAMPLE_TOPIC})
 
 
