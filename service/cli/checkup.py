@@ -28,6 +28,7 @@ _SKEW_US = 5 * SECOND_US
 _LOW_BYTES = 1_000_000_000
 _FULL_BYTES = 256_000_000  # below it the web says that it is not ready
 _FULL_SYNC = "2"
+_DEMO = f"source {DEMO_PREFIX}"
 _LOSES = ("off", "0")
 
 
@@ -219,7 +220,8 @@ def _health_of(source: SourceSettings, health: Health | None) -> SourceHealth | 
 
 def _heard(what: str, known: str, heard: SourceHealth | None, *, address: str, now: datetime) -> Finding:
     if heard is None:
-        return warn(what, f"{known}; no event yet", f"Enter its address at the ESP: {address}")
+        next_step = "make demo" if what.startswith(_DEMO) else f"Enter its address at the ESP: {address}"
+        return warn(what, f"{known}; no event yet", next_step)
     age_us = to_us(now) - heard.last_received_us
     found = f"{known}; last event {age_of(age_us)} ago"
     if age_us > DAY_US:

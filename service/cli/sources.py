@@ -5,8 +5,6 @@ from dataclasses import asdict
 
 import click
 import orjson
-from rich.console import Console
-from rich.table import Column, Table
 
 from service.bootstrap import Hopp, build
 from service.cli.local import webhook_url
@@ -17,12 +15,11 @@ from service.store.reading.health import HealthReader
 
 _COUNTS = ("deliveries", "events", "duplicates", "quarantined", "not_authentic")
 _TELLS = {
-    "delivered_events": "delivered",
+    "delivered_events": "delivered mail",
     "smtp_text": "server's words",
     "remote_host": "server's name",
     "sending_ip": "sending IP",
-    "engagement": "opens, clicks",
-    "batches": "many at once",
+    "engagement": "opens and clicks",
 }
 
 Row = Mapping[str, object]
@@ -38,7 +35,7 @@ def sources_command(*, available: bool, as_json: bool) -> None:
         for row in _adapters(hopp) if available else _sources(hopp):
             click.echo(orjson.dumps(row).decode())
     elif available:
-        Console().print(_adapter_table(_adapters(hopp)))
+        _print_adapters(hopp)
     elif not hopp.settings.sources:
         click.echo("No source is configured: add [[source]] to hopp.toml (docs/settings.md).", err=True)
     else:
@@ -87,10 +84,10 @@ def _print_sources(rows: Iterable[Row]) -> None:
         click.echo(f"  so far    {', '.join(counts)}")
 
 
-def _adapter_table(rows: Iterable[Row]) -> Table:
-    table = Table(Column("esp", no_wrap=True), "name", "proves itself by", *_TELLS.values(), box=None, header_style="bold")
-    for row in rows:
-        schemes = row["auth"]
-        proofs = ", ".join(schemes) if isinstance(schemes, tuple) else ""
-        table.add_row(str(row["esp"]), str(row["title"]), proofs, *("yes" if row[name] else "-" for name in _TELLS))
-    return table
+def _print_adapters(hopp: Hopp) -> None:
+    for adapter in hopp.adapters.values():
+        told = [words for name, words in _TELLS.items() if getattr(adapter.capabilities, name)]
+        click.echo(f"{adapter.name}   {adapter.title}")
+        click.echo(f"  proves    {', '.join(adapter.schemes)}")
+        click.echo(f"  tells     {', '.join(told)}{'' if adapter.capabilities.delivered_events else '   (no delivered mail, so no rate)'}")
+    click.echo("\nWhat to set at each ESP: python -m service sources --available --json")

@@ -57,6 +57,6 @@ def test_every_adapter_is_available_with_its_guide(hopp: Hopp) -> None:
     assert [row["esp"] for row in rows if not row["guide"] or "delivered_events" not in row] == []
 
 
-def test_people_get_every_adapter_in_a_table(hopp: Hopp) -> None:
+def test_people_get_every_adapter(hopp: Hopp) -> None:
     output = CliRunner().invoke(sources_command, ["--available"]).stdout
     assert [name for name in hopp.adapters if name not in output] == []

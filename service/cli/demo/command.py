@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import click
 import orjson
 from rich.console import Console
+from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from service.bootstrap import build
 from service.cli.demo.sending import DemoError, Mailer, load_senders
@@ -81,15 +83,20 @@ class Show:
         for number, chapter in enumerate(story.chapters, start=1):
             self._tell(number, chapter)
         if not waits:
-            self._post("late webhooks", story.late)
+            self._post("  ", story.late)
             self.console.print(f"Everything is posted. The alert opens {self.hold_seconds} s from now: GET /api/v1/alerts?state=firing")
             return True
         opened = self._watch(story, before)
         return self._report(story, opened, before)
 
     def _tell(self, number: int, chapter: Chapter) -> None:
-        self.console.print(f"[bold]{number}. {chapter.title}[/bold]\n   {chapter.meaning}")
-        self._post("   ", chapter.posts)
+        self._say(f"{number}. {chapter.title}", chapter.meaning)
+        self._post("  ", chapter.posts)
+
+    def _say(self, title: str, text: str) -> None:
+        if title:
+            self.console.print(title, style="bold", markup=False)
+        self.console.print(Padding(Text(text), (0, 0, 0, 3)))
 
     def _post(self, label: str, posts: Sequence[Post]) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(bar_width=30), MofNCompleteColumn(), TextColumn("{task.fields[said]}"))
@@ -104,13 +111,13 @@ class Show:
 
     def _watch(self, story: Story, before: dict[str, Alert]) -> dict[str, Alert]:
         """Wait until the story's alert is open, and post the webhooks that were overtaken meanwhile; returns all that opened."""
-        self.console.print(
-            "[bold]Now Hopp waits for the denominator[/bold]\n"
-            f"   Bounces overtake the webhooks of delivered mail, so it judges a domain only {self.hold_seconds} s after its bounce.\n"
-            f"   Meanwhile the {len(story.late)} overtaken webhooks come in."
+        self._say(
+            "Now Hopp waits for the denominator",
+            f"bounces overtake the webhooks of delivered mail, so it judges a domain only {self.hold_seconds} s after its bounce; "
+            f"meanwhile the {len(story.late)} overtaken webhooks come in",
         )
         late, start = list(story.late), self.clock()
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=30), TimeElapsedColumn())
+        columns = (TextColumn("  "), SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=30), TimeElapsedColumn())
         with Progress(*columns, console=self.console) as progress:
             task = progress.add_task("", total=self.hold_seconds + 5)
             while (elapsed := self.clock() - start) < _GIVE_UP_SECONDS:
@@ -126,13 +133,13 @@ class Show:
 
     def _report(self, story: Story, opened: dict[str, Alert], before: dict[str, Alert]) -> bool:
         alert = next(alert for alert in opened.values() if alert["domain"] == story.domain)
-        self.console.print(f"\n[bold]The alert, as GET /api/v1/alerts/{alert['id']} begins[/bold]")
+        self._say("\nThe alert, as GET /api/v1/alerts gives it", f"its evidence: /api/v1/alerts/{alert['id']}")
         self.echo(orjson.dumps(alert, option=orjson.OPT_INDENT_2).decode())
         for step in self.reader.next_steps(alert["id"]):
-            self.console.print(f"   next: {step}", markup=False)
+            self._say("", f"next: {step}")
         others = sorted(other["domain"] for other in opened.values() if other is not alert)
         if others:
-            self.console.print(f"\n[bold red]Others opened, which should not: {', '.join(others)}[/bold red]")
+            self.console.print(f"\nOthers opened, which should not: {', '.join(others)}", style="bold red")
             return False
         older = f" ({len(before)} opened before the demo began)" if before else ""
         self.console.print(f"\nNo other alert is open{older}: free mail, the old list and the company with four leavers stayed quiet.")
