@@ -119,6 +119,18 @@ def test_a_second_run_fires_an_alert_of_its_own(hopp: Hopp, clock: Clock, story:
     assert rows(hopp, "SELECT domain FROM alerts ORDER BY opened_us") == [(story.domain,), (second.domain,)]
 
 
+def test_companies_of_another_run_are_known_as_such(story: Story) -> None:
+    """One that was broken off leaves bounces behind, which fire while the next one is told."""
+    own, other = cast_of(RUN), cast_of("3d4e5f")
+
+    def domains(cast: Cast) -> list[str]:
+        return [cast.steel.domain, cast.nordwerk.domain, cast.lawyers.domain, *(old.company.domain for old in cast.fair)]
+
+    assert [domain for domain in domains(own) if story.is_of_another_run(domain)] == []
+    assert [domain for domain in domains(other) if not story.is_of_another_run(domain)] == []
+    assert not story.is_of_another_run("gmail.com")
+
+
 def test_the_repeated_post_is_counted_as_duplicates(hopp: Hopp, story: Story) -> None:
     take_in(hopp, genuine(story))
     assert rows(hopp, "SELECT sum(count) FROM source_hourly WHERE outcome = 'duplicates'") == [(8,)]

@@ -154,6 +154,14 @@ def test_certificate_with_another_kind_of_key_vouches_for_nothing() -> None:
     assert signing_key(certificate_pem(key, NOW - timedelta(days=1), NOW + timedelta(days=1)), NOW) is None
 
 
+def test_certificate_with_a_key_that_nobody_knows_vouches_for_nothing() -> None:
+    der = base64.b64decode(b"".join(KEYS.trust.certificates[SAMPLE_CERTIFICATE_URL].splitlines()[1:-1]))
+    rsa_encryption = bytes.fromhex("2a864886f70d010101")  # the object identifier of RSA keys
+    pem = b"-----BEGIN CERTIFICATE-----\n%s-----END CERTIFICATE-----\n"
+    unknown = pem % base64.encodebytes(der.replace(rsa_encryption, rsa_encryption[:-1] + b"\x63"))
+    assert signing_key(unknown, NOW) is None
+
+
 @pytest.mark.parametrize(
     "url",
     [

@@ -1,12 +1,14 @@
 """Does a request carry a secret that the source was configured with?"""
 
 import base64
+from datetime import UTC, datetime
 
 import pytest
 
 from service.esp_kit.adapter import Accepted, Refused, SourceTrust, WebhookRequest
 from service.esp_kit.verify_static import CHALLENGE, checked, verify_in_body, verify_static
-from tests.esp.cases import NOW
+
+NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 
 
 def request(headers: dict[str, str] | None = None, query: str = "") -> WebhookRequest:

@@ -1,0 +1,51 @@
+"""Does the module that docs/adding-an-esp.md shows work as it says?"""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from service.esp_kit.adapter import Accepted, Adapter, Refused
+from tests.esp.cases import CHANCE, NOW, delivery_of, request_of, shown
+
+GUIDE = Path(__file__).parents[2] / "docs" / "adding-an-esp.md"
+BODY = (
+    b'[{"event":"bounce","to":"A@mail.example","ts":"1767600123","id":"e1","code":550,"response":"550 5.1.1 no"},'
+    b'{"event":"new","id":"e2"},{}]'
+)
+
+
+def shown_adapter() -> Adapter:
+    module = re.search(r"```python\n(.*?)```", GUIDE.read_text(), re.DOTALL)
+    assert module
+    names: dict[str, Any] = {}
+    exec(module[1], names)  # noqa: S102 - the guide is ours
+    adapter = names["ADAPTER"]
+    assert isinstance(adapter, Adapter)
+    return adapter
+
+
+def test_module_in_the_guide_reads_its_events() -> None:
+    parsed = shown_adapter().parse(delivery_of(BODY, {}))
+    assert shown(parsed.events[0]) == {
+        "kind": "bounced",
+        "esp": "examplemail",
+        "recipient": "a@mail.example",
+        "occurred_at": "2026-01-05T08:02:03Z",
+        "esp_event_id": "e1",
+        "esp_event_type": "bounce",
+        "reported_type": "hard",
+        "smtp_code": 550,
+        "enhanced_status_code": "5.1.1",
+        "diagnostic": "550 5.1.1 no",
+        "phase": "unknown",
+    }
+    assert (len(parsed.events), len(parsed.problems), parsed.unknown_kinds) == (2, 1, ("new",))
+
+
+def test_module_in_the_guide_verifies_its_signature() -> None:
+    adapter = shown_adapter()
+    keys = adapter.signer.make_keys(CHANCE)
+    request = adapter.signer.sign(request_of(BODY, {}), keys, NOW)
+    assert adapter.verify(request, keys.trust, NOW) == Accepted()
+    assert isinstance(adapter.verify(replace(request, body=BODY + b" "), keys.trust, NOW), Refused)
