@@ -39,21 +39,19 @@ def strongest(misgivings: Iterable[Misgiving]) -> Misgiving:
     return Misgiving(max((found.doubt for found in real), key=_LEVEL.__getitem__), "; ".join(found.reason for found in real))
 
 
-def doubt_words(label: Label, line: str) -> Misgiving | None:
-    """Weigh what the answer's own code and words say about its label; a 4xx is no hard bounce and needs no doubt."""
-    code, status, words = line.split(" ", 2)
-    if code.startswith("4") or (code == "-" and status.startswith("4")):
-        return None
+def doubt_words(label: Label, line: str, whole: str) -> Misgiving | None:
+    """Weigh what code and words of the deciding line, and the frame around it, say about the label."""
+    _, status, words = line.split(" ", 2)
     group = GROUP_OF[label]
     if group in _BLOCK_LIKE:
-        return _recipient_named(status, words)
+        return _recipient_named(label, status, words)
     if label is Label.INVALID_RECIPIENT:
-        return _recipient_by_policy(status, words)
+        return _recipient_by_policy(status, whole)
     return None
 
 
-def _recipient_named(status: str, words: str) -> Misgiving | None:
-    if _RECIPIENT_CODE.fullmatch(status):
+def _recipient_named(label: Label, status: str, words: str) -> Misgiving | None:
+    if label is not Label.SENDER_REJECTED and _RECIPIENT_CODE.fullmatch(status):
         return Misgiving(Doubt.LIKELY, f"the code {status} speaks of the recipient, the words do not")
     found = next((phrase for phrase in _RECIPIENT_WORDS if phrase in words), None)
     if found is not None:
@@ -61,10 +59,10 @@ def _recipient_named(status: str, words: str) -> Misgiving | None:
     return None
 
 
-def _recipient_by_policy(status: str, words: str) -> Misgiving | None:
+def _recipient_by_policy(status: str, whole: str) -> Misgiving | None:
     if _NOT_RECIPIENT_CODE.fullmatch(status):
         return Misgiving(Doubt.POSSIBLE, f"the words speak of the recipient, the code {status} of a policy")
-    if any(phrase in words for phrase in _CALL_FORWARD):
+    if any(phrase in whole for phrase in _CALL_FORWARD):
         return Misgiving(Doubt.POSSIBLE, "a gateway repeats what another server said to its own probe")
     return None
 

@@ -95,13 +95,13 @@ class Classifier:
         vendor = self._matcher.vendor(heard) or host_vendor
         winner = self._matcher.winner(heard, stage, vendor)
         if winner is not None:
-            return _as_won(winner, stage, vendor)
+            return _as_won(winner, tidied, stage, vendor)
         if stage in _STAGE_RULES and self._matcher.winner(heard, None, vendor) is not None:
-            return _as_staged(stage, tidied.lines[0], vendor)
+            return _as_staged(stage, vendor, _code_class(tidied))
         return Classification(
             label=Label.UNDETERMINED,
             group=Group.NONE,
-            persistence=usual_persistence(Label.UNDETERMINED, _code_class(tidied.lines[0])),
+            persistence=usual_persistence(Label.UNDETERMINED, _code_class(tidied)),
             doubt=Doubt.NONE,
             rule="",
             vendor=vendor,
@@ -120,14 +120,16 @@ class Classifier:
                 )
 
 
-def _as_won(winner: Winner, stage: SmtpStage | None, vendor: str | None) -> Classification:
+def _as_won(winner: Winner, tidied: Tidied, stage: SmtpStage | None, vendor: str | None) -> Classification:
     rule, line = winner.rule, winner.line
+    code_class = _code_class(tidied)
     speaker = rule.vendor or vendor
-    misgiving = _misgiving(rule, line, stage, speaker)
+    # A 4xx is no hard bounce, whatever it says, so there is nothing to doubt.
+    misgiving = Misgiving(Doubt.NONE, "") if code_class == "4" else _misgiving(winner, tidied.whole, stage, speaker)
     return Classification(
         label=rule.label,
         group=GROUP_OF[rule.label],
-        persistence=rule.persistence or usual_persistence(rule.label, _code_class(line)),
+        persistence=rule.persistence or usual_persistence(rule.label, code_class),
         doubt=misgiving.doubt,
         rule=rule.id,
         evidence=winner.evidence or None,
@@ -138,18 +140,19 @@ def _as_won(winner: Winner, stage: SmtpStage | None, vendor: str | None) -> Clas
     )
 
 
-def _misgiving(rule: Rule, line: str, stage: SmtpStage | None, vendor: str | None) -> Misgiving:
+def _misgiving(winner: Winner, whole: str, stage: SmtpStage | None, vendor: str | None) -> Misgiving:
     """Weigh the rule's own doubt, or the general rules where it has none, and the stage in both cases."""
-    own = doubt_words(rule.label, line) if rule.doubt is None else Misgiving(rule.doubt, rule.doubt_reason or "")
+    rule = winner.rule
+    own = doubt_words(rule.label, winner.line, whole) if rule.doubt is None else Misgiving(rule.doubt, rule.doubt_reason or "")
     return strongest(found for found in (own, doubt_stage(rule.label, stage, vendor)) if found is not None)
 
 
-def _as_staged(stage: SmtpStage | None, line: str, vendor: str | None) -> Classification:
+def _as_staged(stage: SmtpStage | None, vendor: str | None, code_class: str) -> Classification:
     rule, label = _STAGE_RULES[stage]
     return Classification(
         label=label,
         group=GROUP_OF[label],
-        persistence=usual_persistence(label, _code_class(line)),
+        persistence=usual_persistence(label, code_class),
         doubt=Doubt.LIKELY,
         rule=rule,
         vendor=vendor,
@@ -174,10 +177,14 @@ def _with_witness(read: Classification, reply: Reply) -> Classification:
     return replace(read, doubt=both.doubt, doubt_reason=both.reason)
 
 
-def _code_class(line: str) -> str:
-    code, status, _ = line.split(" ", 2)
-    digit = (code if code != "-" else status)[0]
-    return digit if digit in "45" else ""
+def _code_class(tidied: Tidied) -> str:
+    """Give "4" or "5": of the outer answer, because that ends the transaction; of an inner one only where it has none."""
+    for line in (tidied.whole, *tidied.lines):
+        code, status, _ = line.split(" ", 2)
+        for digit in (code[0], status[0]):
+            if digit in "45":
+                return digit
+    return ""
 
 
 def _standing(rule: Rule, line: Heard, winner: Winner | None, stage: SmtpStage | None, vendor: str | None) -> str:

@@ -53,6 +53,8 @@ def usual_persistence(label: Label, code_class: str) -> Persistence:
         return Persistence.UNCLEAR
     if label in _BY_CODE:
         return Persistence.TEMPORARY if code_class == "4" else Persistence.UNCLEAR
-    if GROUP_OF[label] is Group.RECIPIENT:
-        return Persistence.PERMANENT if code_class != "4" else Persistence.TEMPORARY
+    if label is not Label.INACTIVE_MAILBOX and GROUP_OF[label] is Group.RECIPIENT and code_class == "4":
+        return Persistence.UNCLEAR  # the words are final, the code is not
+    if GROUP_OF[label] is Group.RECIPIENT and code_class != "4":
+        return Persistence.PERMANENT
     return Persistence.TEMPORARY

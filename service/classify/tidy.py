@@ -13,6 +13,7 @@ from service.model.words import SmtpStage
 
 MAX_TEXT = 4096  # an answer longer than this is a page of HTML or an attack; its first lines say what it says
 MAX_LINE = 1024
+_SHORT = 20  # nothing shorter can quote another answer
 
 # Latin letters lose their marks, because mail servers drop them as often as they write them; others stay as they are.
 _PLAIN_LETTERS = str.maketrans(
@@ -39,10 +40,10 @@ _MAX_ADDRESSES = 20
 _SOFT_BREAK = re.compile(r"=\r?\n")
 _QUOTED_PAIR = re.compile(r"=(?:3D|0D|0A|C[2-9A-F]=[89AB][0-9A-F]|[DE][0-9A-F]=[89AB][0-9A-F])")
 _PREFIX = re.compile(r"(?:(?:diagnostic-code: ?)?(?:smtp|unix|lmtp|dns|x-[a-z-]{1,20}) ?; ?|[a-z]{1,20}error: (?=[245]\d\d))")
-_HEAD = re.compile(r"[^a-z0-9]{0,5}(?:([245]\d\d)(?=[^\w.]|$))?[ :#(\-]{0,4}([245]\.\d{1,3}\.\d{1,3}(?![\d.]))?[ :)\-]{0,4}")
+_HEAD = re.compile(r"[^a-z0-9]{0,5}(?:([245]\d\d)(?=[^\w.]|$))?(?:', \[')?[ :#(\-]{0,4}([245]\.\d{1,3}\.\d{1,3}(?![\d.]))?[ :)\-]{0,4}")
 _STATUS = re.compile(r"(?<![\w.])[45]\.\d{1,3}\.\d{1,3}(?![.\d]*\d)")
 # A second reply inside the first: what the server behind the gateway, or the last try before giving up, answered.
-_INNER = re.compile(r"[:>'\"(\]<-] ?([45]\d\d)[ -]'?(?=[#<\"'(\[]|[^\W\d]|[45]\.\d)")
+_INNER = re.compile(r"[:>'\"(\]<-] ?([45]\d\d)(?:', \['|[ -]'?)(?=[#<\"'(\[]|[^\W\d]|[45]\.\d)")
 _STAGE = re.compile(
     r"in reply to (?:the )?(end of data|rcpt to|mail from|data|ehlo|helo)"
     r"|(?:after|response to|during|sending) (?:the |pipelined )?(end of data|rcpt to|mail from|data|ehlo|helo|initial connection)"
@@ -59,11 +60,19 @@ _STAGES = {
 _STAGE_WORDS = (" in reply to ", "after ", "response to ", "during ", "sending ", "talk to me", "while ")
 
 
+# What a mail server writes before it repeats another's answer; it is the messenger's and says nothing itself.
+_MESSENGER = re.compile(
+    r"(?:said|talk to me|responded|responded with|replied|returned|says|response|reply|transfail|unknown address error|problem"
+    r"|\]|<<<|->)[: ]*['\"(]*$"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Tidied:
-    """One answer without its wrappings; a quoted inner answer comes first."""
+    """One answer without its wrappings."""
 
-    lines: tuple[str, ...]
+    lines: tuple[str, ...]  # what rules read: a quoted inner answer first, then the gateway's own words
+    whole: str
     stage: SmtpStage | None
 
 
@@ -73,12 +82,15 @@ def tidy(text: str, smtp_code: int | None = None, enhanced_status_code: str | No
     code = str(smtp_code) if smtp_code else ""
     if not words[:1].isdigit():
         words = _without_prefix(words)
-    outer = _line(words, code, enhanced_status_code or "")
-    inner = None if len(words) < 20 else _last_inner(words)
+    whole = _line(words, code, enhanced_status_code or "")
+    start = -1 if len(words) < _SHORT else _inner_start(words)
     stage = _stage_in(words)
-    if inner is None:
-        return Tidied((outer,), stage)
-    return Tidied((_line(inner, "", ""), outer), stage)
+    if start < 0:
+        return Tidied((whole,), whole, stage)
+    inner = _line(words[start:], "", "")
+    if _MESSENGER.search(words[:start]):
+        return Tidied((inner,), whole, stage)
+    return Tidied((inner, whole), whole, stage)
 
 
 def _one_line(text: str) -> str:
@@ -132,11 +144,12 @@ def _without_prefix(words: str) -> str:
     return words[found.end() :] if found else words
 
 
-def _last_inner(words: str) -> str | None:
+def _inner_start(words: str) -> int:
+    """Give the place of the last reply that this one quotes; -1 for none."""
     start = -1
     for found in _INNER.finditer(words, 4):
         start = found.start(1)
-    return None if start < 0 else words[start:]
+    return start
 
 
 def _line(words: str, code: str, status: str) -> str:

@@ -115,7 +115,7 @@ def _durable(what: str, database: Database, now: datetime) -> Iterator[Finding]:
         return
     with database.read() as connection:
         sound = soundness.load_soundness(connection)
-    risks = list(_risks(sound))
+    risks = list(risks_of(sound))
     version = ".".join(str(part) for part in sound.version)
     if risks:
         next_step = "Set what is named to its default; until then a power cut may lose what was accepted."
@@ -129,7 +129,7 @@ def _durable(what: str, database: Database, now: datetime) -> Iterator[Finding]:
         )
 
 
-def _risks(sound: Soundness) -> Iterator[str]:
+def risks_of(sound: Soundness) -> Iterator[str]:
     """What could lose committed rows, in the database's own words."""
     settings = sound.settings
     if sound.product == "SQLite":
@@ -252,13 +252,15 @@ def _clock(health: Health | None, now: datetime) -> Iterator[Finding]:
 def _disk(settings: Settings) -> Iterator[Finding]:
     files = (url.removeprefix("sqlite:///") for url in (settings.database, settings.inbox) if url.startswith("sqlite"))
     for folder in sorted({Path(file).parent for file in files}):
-        if not folder.is_dir():
-            continue
-        free = shutil.disk_usage(folder).free
-        found = f"{free / 1e9:.1f} GB free in {folder}"
-        if free < _FULL_BYTES:
-            yield fail("disk", found, "Make room now: what cannot be written is not accepted.")
-        elif free < _LOW_BYTES:
-            yield warn("disk", found, "Make room, or move the database (HOPP_DATABASE).")
-        else:
-            yield ok("disk", found)
+        if folder.is_dir():
+            yield room_left(shutil.disk_usage(folder).free, folder)
+
+
+def room_left(free_bytes: int, folder: Path) -> Finding:
+    """What so many free bytes mean for a folder that databases lie in."""
+    found = f"{free_bytes / 1e9:.1f} GB free in {folder}"
+    if free_bytes < _FULL_BYTES:
+        return fail("disk", found, "Make room now: what cannot be written is not accepted.")
+    if free_bytes < _LOW_BYTES:
+        return warn("disk", found, "Make room, or move the database (HOPP_DATABASE).")
+    return ok("disk", found)

@@ -16,7 +16,6 @@ from service.settings import DEFAULT_CONFIG, SettingsError
 
 DEMO_PREFIX = "demo-"
 DEMO_KEY_FILE = Path("var/demo-sendgrid.pem")
-_OWNER_ONLY = 0o600
 _CHANCE_BYTES = 32
 
 _TEXT = """\
@@ -107,21 +106,15 @@ def _chance() -> bytes:
 
 def _write_once(path: Path, text: str) -> None:
     """All of the file or none of it, and never over one that is there: of two first starts at once, one wins."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # for its owner's eyes only, and so is what it becomes
     draft = Path(name)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            os.fchmod(file.fileno(), _OWNER_ONLY)
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
         path.hardlink_to(draft)
     except FileExistsError:
         return
-    except OSError as error:
-        message = (
-            f"{path}: cannot be written ({error.strerror}). Start Hopp in a folder that it may write to, or write {path.name} yourself."
-        )
-        raise SettingsError(message) from error
     finally:
         draft.unlink(missing_ok=True)

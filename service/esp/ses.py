@@ -5,7 +5,6 @@ out-of-office answers come as Transient/General bounces; opens and clicks name a
 candidates. Facts: the SES and SNS developer guides.
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +13,7 @@ from itertools import islice
 from service.esp_kit import jsontext, sns
 from service.esp_kit.adapter import Adapter, Answers, Capabilities, Refused, Signer, SourceTrust, Verification, WebhookRequest
 from service.esp_kit.addresses import address_of
+from service.esp_kit.auto_replies import is_auto_reply
 from service.esp_kit.campaigns import campaign_in
 from service.esp_kit.dates import moment_of
 from service.esp_kit.identity import identity_of
@@ -58,11 +58,6 @@ _REPORTED = {
 }
 _NEVER_TRIED = frozenset({"Suppressed", "OnAccountSuppressionList", "UnsubscribedRecipient"})  # sub-types of bounces and complaints
 _NO_COMPLAINT = frozenset({"not-spam", "auth-failure"})  # feedback types of the same reports (RFC 5965, RFC 6591)
-_AUTO_REPLY = re.compile(
-    r"out[ -]of[ -](?:the[ -])?office|auto(?:matic|mated)?[ -]?(?:reply|response|responder)|auto-?submitted|on vacation|"
-    r"on (?:annual )?leave|abwesenheit|absence du bureau|fuera de la oficina",
-    re.IGNORECASE,
-)
 _RAW_UNPROVEN = Refused("raw delivery is not signed: the source needs auth")
 _ADAPTER_NAME = "ses"
 
@@ -210,7 +205,7 @@ def _is_auto_reply(bounce: JsonObject, recipient: JsonObject, words: str | None)
     if text(bounce, "bounceType") == "Permanent" or text(bounce, "bounceSubType") not in {"General", "Undetermined"}:
         return False
     if words:
-        return _AUTO_REPLY.search(words) is not None
+        return is_auto_reply(words)
     says_nothing = text(recipient, "status") is None and text(recipient, "action") is None
     return says_nothing and text(bounce, "bounceType") == "Transient"
 

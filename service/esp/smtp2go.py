@@ -6,11 +6,12 @@ headers of the mail lie among the fields. Facts: SMTP2GO's support pages on webh
 
 from collections.abc import Iterator
 
-from service.esp_kit import forms, jsontext
+from service.esp_kit import jsontext
 from service.esp_kit.adapter import Adapter, Capabilities
 from service.esp_kit.addresses import address_of, addresses_in
 from service.esp_kit.campaigns import campaign_in
 from service.esp_kit.dates import moment_of
+from service.esp_kit.flat import read_flat
 from service.esp_kit.hosts import server_in
 from service.esp_kit.identity import identity_of
 from service.esp_kit.jsontext import JsonObject, text
@@ -44,12 +45,63 @@ _OWN = frozenset(_OWN_FIELDS.split())
 
 
 def _parse(delivery: Delivery) -> Parsed:
-    return read_items([_fields(delivery)], _read, known=_KINDS)
+    return read_items([read_flat(delivery.body, delivery.content_type)], _read, known=_KINDS)
 
 
-def _fields(delivery: Delivery) -> JsonObject:
-    if delivery.body.lstrip()[:1] in {b"=", b"&", b""} or delivery.content_type.lower().startswith(
-        ("application/x-www-form-urlencoded", "multipart/")
-    ):
-        return dict(forms.first_values(forms.read_form(delivery.body, delivery.content_type)))
-    return jsontext.load_object(delivery.body)
+def _read(item: JsonObject) -> Iterator[Event]:
+    event_type, _, told = event_type_in(item, "event").partition(":")
+    kind = _KINDS.get(event_type, EventKind.OTHER)
+    bounce_type = text(item, "bounce") or told.strip() or None
+    reply = read_reply(text(item, "message", MAX_DIAGNOSTIC), stage=item.get("context"))
+    server, occurred_at, message_id = server_in(item.get("host")), moment_of(item.get("time")), text(item, "email_id")
+    metadata = jsontext.text_map(item, without=_OWN)
+    for recipient in _recipients(item):
+        yield Event(
+            kind=kind,
+            esp="smtp2go",
+            recipient=recipient,
+            occurred_at=occurred_at,
+            message_id=message_id,
+            esp_event_type=event_type,
+            reported_type=_REPORTED.get((bounce_type or "").lower(), ReportedType.UNDETERMINED) if kind is EventKind.BOUNCED else None,
+            esp_class=bounce_type,
+            smtp_code=reply.smtp_code,
+            enhanced_status_code=reply.enhanced_status_code,
+            diagnostic=reply.diagnostic,
+            smtp_stage=reply.smtp_stage,
+            remote_host=server.host,
+            remote_ip=server.ip,
+            campaign=campaign_in(metadata),
+            metadata=metadata,
+            subject=text(item, "subject"),
+            suppressed_by_esp=True if kind is EventKind.REJECTED else None,
+            phase=Phase.LOCAL if kind is EventKind.REJECTED else Phase.UNKNOWN,
+            identity=identity_of(event_type, message_id, occurred_at, bounce_type, reply.diagnostic, text(item, "url")),
+        )
+
+
+def _recipients(item: JsonObject) -> tuple[str | None, ...]:
+    """Whom the event names, or all of a mail that was taken."""
+    named = address_of(item.get("rcpt"))
+    if named:
+        return (named,)
+    listed = [address for written in jsontext.texts(item, "recipients") or () for address in addresses_in(written)]
+    return tuple(dict.fromkeys(listed)) or (None,)
+
+
+ADAPTER = Adapter(
+    name="smtp2go",
+    title="SMTP2GO",
+    verify=checked(),
+    parse=_parse,
+    capabilities=Capabilities(
+        signature="static", batches=False, delivered_events=True, smtp_text=True, remote_host=True, sending_ip=False, engagement=True
+    ),
+    signer=BASIC,
+    schemes=STATIC_SCHEMES,
+    guide=(
+        "Settings > Webhooks: enter the address, JSON as output, tick processed, delivered, bounce, reject, spam, unsubscribe, "
+        "resubscribe and, if wanted, open and click, and set an Authorization header (basic or bearer). Headers that you add there come "
+        "as metadata."
+    ),
+)

@@ -8,10 +8,10 @@ import idna
 
 MAX_ADDRESS = 320  # 64 for the local part, 255 for the domain, and the sign between (RFC 5321, section 4.5.3.1)
 _MAX_WRITTEN = 1_024  # a display name may stand before it
-_MAX_LIST = 20_000
+_MAX_LIST = 4_000  # an unclosed quotation mark makes the search quadratic
 _BARE_LOCAL = re.compile(r'[^\s@"<>,;\x00-\x20\x7f]+')
 _PLAIN = re.compile(_BARE_LOCAL.pattern + "@[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_])?")
-_BETWEEN = re.compile(r'((?:"(?:[^"\\]|\\.)*"|<[^<>]*>|[^",<>])*)(?:,|$)')
+_BETWEEN = re.compile(r'((?:"(?:[^"\\]|\\.)*"|<[^<>]*>|[^",<>])*+)(?:,|$)')
 _ASCII_DOMAIN = re.compile(r"[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_])?|\[[0-9a-z:.]+\]", re.ASCII)
 
 

@@ -153,7 +153,8 @@ def _commit(read: Sequence[ReadDelivery], tools: Tools, *, now_us: int) -> Proce
         batch = [_incoming(item, event, sources) for item in genuine for event in item.labelled]
         recorded = record(connection, batch, policy=tools.policy, book=tools.labels.domains, now_us=now_us)
         duplicates = recorded.duplicates_by_delivery
-        ingest.archive(connection, [_archive_row(item, sources, duplicates, forged) for item in read])
+        pack = zstandard.ZstdCompressor(level=_ARCHIVE_LEVEL).compress
+        ingest.archive(connection, [_archive_row(item, sources, duplicates, forged, pack=pack) for item in read])
         ingest.count_outcomes(connection, _outcomes(read, sources, duplicates, forged))
     return Processed(
         deliveries=len(read),
@@ -193,7 +194,14 @@ def _incoming(item: ReadDelivery, event: LabelledEvent, sources: Mapping[str, So
     return Incoming(event, sources[item.delivery.source], item.delivery.id, to_us(item.delivery.received_at), teaches_lag=True)
 
 
-def _archive_row(item: ReadDelivery, sources: Mapping[str, SourceRow], duplicates: Counter[str], forged: set[str]) -> tuple[object, ...]:
+def _archive_row(
+    item: ReadDelivery,
+    sources: Mapping[str, SourceRow],
+    duplicates: Counter[str],
+    forged: set[str],
+    *,
+    pack: Callable[[bytes], bytes],
+) -> tuple[object, ...]:
     """The row of one delivery, in the order of DELIVERY_COLUMNS."""
     delivery, problems = item.delivery, item.parsed.problems
     state, error = "processed", None
@@ -213,7 +221,7 @@ def _archive_row(item: ReadDelivery, sources: Mapping[str, SourceRow], duplicate
         delivery.content_type,
         orjson.dumps(dict(delivery.headers)).decode(),
         delivery.query,
-        zstandard.ZstdCompressor(level=_ARCHIVE_LEVEL).compress(delivery.body),
+        pack(delivery.body),
     )
 
 

@@ -36,18 +36,20 @@ def insert(connection: Connection, table: Table, columns: Sequence[str], rows: S
     cursor.executemany(f"INSERT INTO {table.name} ({names}) VALUES ({marks})", rows)  # noqa: S608 - names are our own
 
 
-def upsert(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Row], *, conflict: str) -> None:
-    """Insert rows in key order; what follows ON CONFLICT says what happens to those already there."""
+def upsert(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Row], *, conflict: str) -> int:
+    """Insert rows in key order; what follows ON CONFLICT says what happens to those already there. Returns how many were written."""
     if not rows:
-        return
+        return 0
     names = ", ".join(columns)
     cursor = _cursor(connection)
     if is_postgresql(connection):
         source = f"SELECT * FROM unnest({_array_marks(table, columns)})"  # noqa: S608 - names are our own
         cursor.execute(f"INSERT INTO {table.name} ({names}) {source} ON CONFLICT {conflict}", _transposed(rows))
-        return
-    marks = ", ".join("?" * len(columns))
-    cursor.executemany(f"INSERT INTO {table.name} ({names}) VALUES ({marks}) ON CONFLICT {conflict}", rows)  # noqa: S608
+    else:
+        marks = ", ".join("?" * len(columns))
+        cursor.executemany(f"INSERT INTO {table.name} ({names}) VALUES ({marks}) ON CONFLICT {conflict}", rows)  # noqa: S608
+    written: int = cursor.rowcount
+    return written
 
 
 def update(connection: Connection, table: Table, key: str, columns: Sequence[str], rows: Sequence[Row]) -> None:

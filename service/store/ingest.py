@@ -288,7 +288,9 @@ def claim_proofs(connection: Connection, claims: Mapping[tuple[int, bytes], byte
     """Those of the one-time tokens (source, token digest: subject digest) that vouched for another event before."""
     rows = [(*key, claims[key], now_us) for key in sorted(claims)]
     columns = ("source_id", "token_digest", "subject_digest", "seen_us")
-    bulk.upsert(connection, one_time_proofs, columns, rows, conflict="(source_id, token_digest) DO NOTHING")
+    written = bulk.upsert(connection, one_time_proofs, columns, rows, conflict="(source_id, token_digest) DO NOTHING")
+    if written == len(rows):  # nearly always: every token is new
+        return set()
     digests = [key[1] for key in claims]
     found = bulk.select_in(connection, one_time_proofs, columns[:3], key="token_digest", values=digests)
     kept = {(source_id, bytes(token)): bytes(subject) for source_id, token, subject in found}

@@ -23,6 +23,7 @@ def configure_logs(log_format: str, log_level: str, stream: TextIO | None = None
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    logging.getLogger("alembic").setLevel(max(level, logging.WARNING))  # it tells each time how it looks at the tables
     structlog.configure(
         processors=[*_described(), ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(level),

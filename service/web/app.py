@@ -23,7 +23,7 @@ def create_app(hopp: Hopp) -> Flask:
     app = Flask(__name__)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's own provider has it; keys keep the order of the schema
     metrics = WebMetrics()
-    register_problems(app)
+    register_problems(app, hopp.database)
     register_guard(app, hopp)
     register_headers(app, metrics)
     register_receiver(app, hopp, metrics)

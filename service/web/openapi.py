@@ -44,6 +44,7 @@ def describe(api: Any) -> dict[str, Any]:  # noqa: ANN401 - flask-smorest ships 
         told = {status: response for status, response in operation["responses"].items() if status.startswith("2")}
         errors = {str(status): {"$ref": f"#/components/responses/problem_{status}"} for status in _errors_of(operation)}
         operation["responses"] = told | errors
+    _describe_path_parameters(document)
     return document
 
 
@@ -66,6 +67,12 @@ def _operations(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         for method, operation in item.items():
             if method in {"get", "post", "head", "options"}:
                 yield operation
+
+
+def _describe_path_parameters(document: Mapping[str, Any]) -> None:
+    for item in document["paths"].values():
+        for parameter in item.get("parameters", []):
+            parameter["description"] = _PATH_PARAMETERS[parameter["name"]]
 
 
 def _errors_of(operation: Mapping[str, Any]) -> list[int]:
@@ -98,7 +105,13 @@ def _plain(summary: str, description: str, content_type: str, *, tag: str, error
     }
 
 
-_SOURCE = {"name": "source", "in": "path", "required": True, "schema": {"type": "string"}, "description": "A configured source."}
+_SOURCE = {"name": "source", "in": "path", "required": True, "schema": {"type": "string"}}
+_PATH_PARAMETERS = {
+    "source": "Name of a configured source.",
+    "alert_id": "As the list of alerts gives it.",
+    "delivery_id": "As the list of deliveries, or the answer to the webhook, gives it.",
+    "domain": "Recipient domain, in Unicode or as A-labels.",
+}
 _SERVED_BESIDE: Mapping[str, dict[str, Any]] = {
     "/webhooks/{source}": {
         "parameters": [_SOURCE],

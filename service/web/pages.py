@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Flask, Response, jsonify, redirect, render_template
 from flask.json import dumps
+from markupsafe import Markup, escape
 
 from service.web.openapi import describe
 from service.web.problems import EXPLANATIONS, title_of
@@ -43,9 +44,16 @@ def register_pages(app: Flask, api: Any) -> None:  # noqa: ANN401 - flask-smores
         problems = [(status, title_of(status), text) for status, text in EXPLANATIONS.items()]
         return render_template("docs.html", info=document["info"], groups=_groups(document), problems=problems)
 
+    app.add_template_filter(_with_code, "code")
     app.add_url_rule("/", "home", lambda: redirect("/docs"))
     app.add_url_rule("/docs", "docs", lambda: Response(docs_page(), content_type="text/html; charset=utf-8"))
     app.add_url_rule("/openapi.json", "openapi", lambda: jsonify(described()))
+
+
+def _with_code(text: str) -> Markup:
+    """Text in which `what stands between backticks` is code."""
+    parts = [escape(part) for part in text.split("`")]
+    return Markup("").join(Markup("<code>{}</code>").format(part) if number % 2 else part for number, part in enumerate(parts))
 
 
 def _groups(document: Mapping[str, Any]) -> dict[str, list[Route]]:

@@ -10,7 +10,7 @@ import structlog
 from flask import Flask, Response, jsonify
 
 from service.bootstrap import Hopp
-from service.model.errors import HoppError, SchemaOutdatedError
+from service.model.errors import SchemaOutdatedError
 from service.store import schema
 from service.web.problems import RETRY_SECONDS, problem
 
@@ -27,6 +27,14 @@ class Check:
     is_ok: bool
     stops: bool  # whether we are not ready without it
     detail: str
+
+
+_SILENT = Check(
+    name="database",
+    is_ok=False,
+    stops=False,
+    detail="It does not answer. Webhooks are kept in the inbox until it does; the API is closed. Check HOPP_DATABASE.",
+)
 
 
 def register_probes(app: Flask, hopp: Hopp, free_bytes: Callable[[str], int] | None = None) -> None:
@@ -96,30 +104,21 @@ class Readiness:
     def _check_database(self) -> Check:
         now = self._hopp.now().timestamp()
         with self._lock:
-            if now < self._schema_good_until:
-                return self._answering()
+            is_known_to_fit = now < self._schema_good_until
         try:
-            schema.check(self._hopp.database)
+            if not is_known_to_fit:
+                schema.check(self._hopp.database)
         except SchemaOutdatedError as error:
             return Check(name="database", is_ok=False, stops=True, detail=str(error))
         except Exception as error:  # noqa: BLE001 - whatever it is, the inbox keeps what comes
-            return _database_down(error)
-        with self._lock:
-            self._schema_good_until = now + _SCHEMA_GOOD_SECONDS
+            log.warning("database_unavailable", error=type(error).__name__)
+            return _SILENT
+        if is_known_to_fit and not self._hopp.database.answers():
+            return _SILENT
+        if not is_known_to_fit:
+            with self._lock:
+                self._schema_good_until = now + _SCHEMA_GOOD_SECONDS
         return Check(name="database", is_ok=True, stops=True, detail="It answers, and its tables fit.")
-
-    def _answering(self) -> Check:
-        try:
-            with self._hopp.database.read():
-                return Check(name="database", is_ok=True, stops=True, detail="It answers, and its tables fit.")
-        except HoppError as error:
-            return _database_down(error)
-
-
-def _database_down(error: Exception) -> Check:
-    log.warning("database_unavailable", error=type(error).__name__)
-    detail = "It does not answer. Webhooks are kept in the inbox until it does; the API is closed. Check HOPP_DATABASE."
-    return Check(name="database", is_ok=False, stops=False, detail=detail)
 
 
 def _folder_of(url: str) -> str | None:

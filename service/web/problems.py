@@ -7,11 +7,10 @@ from typing import Any
 import structlog
 from flask import Flask, Response, request
 from flask.json import dumps
-from werkzeug import Response as BaseResponse
 from werkzeug.exceptions import HTTPException
 
 from service.model.errors import HoppError
-from service.store.database import DatabaseUnavailableError
+from service.store.database import Database, DatabaseUnavailableError
 from service.telemetry.redaction import mask
 
 log = structlog.get_logger()
@@ -61,17 +60,22 @@ def problem(status: int, detail: str = "", *, headers: Mapping[str, str] | None 
     return response
 
 
-def register_problems(app: Flask) -> None:
+def register_problems(app: Flask, database: Database) -> None:
     """Make every error of the application a problem document."""
+
+    def answer_fault(error: Exception) -> Response:
+        if not database.answers():  # it went away between two statements
+            return _answer_database_down(DatabaseUnavailableError(database.silence()))
+        log.error("request_failed", path=request.path, method=request.method, exc_info=error)
+        return problem(500)
+
     app.register_error_handler(HTTPException, answer_http_error)
     app.register_error_handler(DatabaseUnavailableError, _answer_database_down)
-    app.register_error_handler(Exception, _answer_fault)
+    app.register_error_handler(Exception, answer_fault)
 
 
-def answer_http_error(error: HTTPException) -> BaseResponse:
+def answer_http_error(error: HTTPException) -> Response:
     """An error that Flask or a library raised, in our form."""
-    if error.response is not None:  # a redirect, or an answer that is complete
-        return error.get_response()
     status = error.code or 500
     data = getattr(error, "data", {})
     headers = {name: value for name, value in error.get_headers() if name in {"Allow", "Retry-After"}}
@@ -100,8 +104,3 @@ def _field_problems(messages: Mapping[str, Any], schema: Any) -> Iterable[dict[s
 def _answer_database_down(error: HoppError) -> Response:
     log.error("database_unavailable", path=request.path, error=str(error))
     return problem(503, headers={"Retry-After": str(RETRY_SECONDS)})
-
-
-def _answer_fault(error: Exception) -> Response:
-    log.error("request_failed", path=request.path, method=request.method, exc_info=error)
-    return problem(500)

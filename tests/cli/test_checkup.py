@@ -1,7 +1,6 @@
 """Does the doctor find what is wrong, and say what to do next?"""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,29 +8,18 @@ import pytest
 from click.testing import CliRunner, Result
 
 from service.bootstrap import Hopp
-from service.cli.checkup import Finding, State, examine
+from service.cli.checkup import Finding, State, examine, risks_of, room_left
 from service.cli.demo.story import story_of
 from service.cli.doctor import doctor_command
 from service.model.events import Delivery
 from service.model.words import Role
 from service.outbound.service_client import ServiceClient
 from service.store import tokens
+from service.store.database import Database
+from service.store.soundness import Soundness
 from tests.cli.installations import Clock, evaluate, installation, take_in
 
 NOBODY = "http://127.0.0.1:9"  # the discard port: nobody listens there
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def hopp(tmp_path: Path, clock: Clock) -> Iterator[Hopp]:
-    made = installation(tmp_path, clock)
-    yield made
-    made.inbox.close()
-    made.database.close()
 
 
 def findings(hopp: Hopp) -> dict[str, Finding]:
@@ -51,6 +39,16 @@ def test_a_running_installation_has_only_its_silent_web_to_mend(hopp: Hopp, cloc
     with hopp.database.write() as connection:
         tokens.create(connection, name="ops", role=Role.READER, now=clock())
     assert [finding.what for finding in findings(hopp).values() if finding.state is not State.OK] == ["web"]
+
+
+def test_a_ready_web_is_seen(hopp: Hopp, client: ServiceClient) -> None:
+    assert [finding.state for finding in examine(hopp, client) if finding.what == "web"] == [State.OK]
+
+
+def test_a_web_that_is_not_ready_is_a_failure(hopp: Hopp, client: ServiceClient) -> None:
+    with hopp.database.write() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    assert [finding.found[-11:] for finding in examine(hopp, client) if finding.what == "web"] == ["answers 503"]
 
 
 def test_every_finding_that_is_not_well_says_what_to_do_next(hopp: Hopp) -> None:
@@ -130,7 +128,6 @@ def test_tables_of_another_program_are_a_failure(hopp: Hopp) -> None:
 
 
 def test_a_postgresql_is_asked_what_it_keeps(postgres_url: str, tmp_path: Path, clock: Clock) -> None:
-    """The tests' own server runs without sync, for speed: just what has to be found."""
     hopp = installation(tmp_path, clock, HOPP_DATABASE=postgres_url, HOPP_INBOX=postgres_url)
     try:
         found = findings(hopp)
@@ -139,6 +136,49 @@ def test_a_postgresql_is_asked_what_it_keeps(postgres_url: str, tmp_path: Path, 
         hopp.database.close()
     assert "PostgreSQL" in found["database"].found
     assert "PostgreSQL" in found["inbox"].found
+
+
+SAFE = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}
+
+
+@pytest.mark.parametrize(
+    ("sound", "risks"),
+    [
+        (Soundness(product="SQLite", version=(3, 40), settings={"journal_mode": "wal", "synchronous": "2"}), []),
+        (Soundness(product="SQLite", version=(3, 40), settings={"journal_mode": "wal", "synchronous": "3"}), []),
+        (
+            Soundness(product="SQLite", version=(3, 40), settings={"journal_mode": "off", "synchronous": "1"}),
+            ["journal_mode = off instead of wal", "synchronous = 1 instead of 2"],
+        ),
+        (Soundness(product="PostgreSQL", version=(14, 2), settings=SAFE), []),
+        (Soundness(product="PostgreSQL", version=(13, 9), settings=SAFE), ["older than version 14"]),
+        (Soundness(product="PostgreSQL", version=(16, 1), settings=SAFE | {"synchronous_commit": "off"}), ["synchronous_commit = off"]),
+        (Soundness(product="PostgreSQL", version=(16, 1), settings=SAFE | {"synchronous_commit": "remote_write"}), []),
+    ],
+)
+def test_what_could_lose_committed_rows_is_named(sound: Soundness, risks: list[str]) -> None:
+    assert list(risks_of(sound)) == risks
+
+
+@pytest.mark.parametrize(("free", "state"), [(5e9, State.OK), (8e8, State.WARN), (1e8, State.FAIL)])
+def test_a_full_disk_is_found_before_it_refuses(free: float, state: State) -> None:
+    assert room_left(int(free), Path("var")).state is state
+
+
+def test_a_database_that_does_not_answer_is_a_failure(hopp: Hopp) -> None:
+    away = Database("postgresql://nobody@127.0.0.1:9/nothing")
+    found = findings(replace(hopp, database=away, settings=replace(hopp.settings, inbox=str(away.url))))
+    assert (found["database"].state, found["inbox"].state) == (State.FAIL, State.FAIL)
+
+
+def test_an_inbox_without_its_table_is_a_failure(hopp: Hopp, tmp_path: Path) -> None:
+    (tmp_path / "var/empty.sqlite").touch()
+    settings = replace(hopp.settings, inbox=f"sqlite:///{tmp_path}/var/empty.sqlite")
+    assert findings(replace(hopp, settings=settings))["waiting"].state is State.FAIL
+
+
+def test_without_any_source_it_says_how_to_add_one(hopp: Hopp) -> None:
+    assert findings(replace(hopp, settings=replace(hopp.settings, sources=())))["sources"].state is State.WARN
 
 
 def test_it_ends_with_1_where_anything_failed(hopp: Hopp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

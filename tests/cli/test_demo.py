@@ -1,56 +1,30 @@
 """Does the demo post, wait and report as it says, against the real web and a worker, on a clock that does not wait?"""
 
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 from threading import Event as Signal
 
 import pytest
+from click.testing import CliRunner
 from rich.console import Console
-from werkzeug.serving import make_server
 
 from service.bootstrap import Hopp
-from service.cli.demo.command import Show
+from service.cli.demo.command import Show, check_ready, demo_command
 from service.cli.demo.sending import DemoError, Mailer, load_senders
 from service.cli.demo.story import Post, story_of
 from service.cli.demo.watching import AlertReader, reader_token
+from service.cli.first_start import DEMO_KEY_FILE
+from service.cli.local import own_url
+from service.model.errors import RemoteUnavailableError
 from service.outbound.service_client import ServiceClient
 from service.store import tokens
-from service.web.app import create_app
 from tests.cli.installations import Clock, installation, senders_of
 
 RUN = "0a1b2c"
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def hopp(tmp_path: Path, clock: Clock) -> Iterator[Hopp]:
-    made = installation(tmp_path, clock)
-    yield made
-    made.inbox.close()
-    made.database.close()
-
-
-@pytest.fixture
-def client(hopp: Hopp) -> Iterator[ServiceClient]:
-    """Speaks to the real web, on a free port of this machine."""
-    server = make_server("127.0.0.1", 0, create_app(hopp))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        with ServiceClient(f"http://127.0.0.1:{server.server_port}") as speaking:
-            yield speaking
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @dataclass(slots=True)
@@ -116,6 +90,47 @@ def test_without_waiting_it_posts_everything_and_ends(stage: Stage, clock: Clock
     assert stage.show.play(story, waits=False)
     posts = [post for chapter in story.chapters for post in chapter.posts if not post.is_tampered]
     assert hopp.inbox.state().waiting == len(posts) + len(story.late)
+
+
+def test_the_command_posts_to_the_service_it_is_told_of(
+    hopp: Hopp, client: ServiceClient, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock.now = datetime.now(UTC)  # the command signs by the real clock, and the web has to find its signatures fresh
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOPP_DATABASE", hopp.settings.database)
+    result = CliRunner().invoke(demo_command, ["--no-wait", "--url", client.base_url])
+    assert (result.exit_code, "Everything is posted" in result.output) == (0, True)
+
+
+def test_a_service_that_is_not_ready_is_named(hopp: Hopp, client: ServiceClient) -> None:
+    with hopp.database.write() as connection:
+        connection.exec_driver_sql("DROP TABLE alembic_version")
+    with pytest.raises(RemoteUnavailableError, match="is not ready"):
+        check_ready(client)
+
+
+def test_where_nothing_runs_it_says_how_to_start_it() -> None:
+    with ServiceClient("http://127.0.0.1:9") as nobody, pytest.raises(RemoteUnavailableError, match="make run"):
+        check_ready(nobody)
+
+
+def test_a_missing_key_is_named_with_the_mend(hopp: Hopp, tmp_path: Path) -> None:
+    (tmp_path / DEMO_KEY_FILE).unlink()
+    with pytest.raises(DemoError, match="both are made anew"):
+        senders_of(hopp)
+
+
+def test_a_database_of_another_folder_is_suspected(client: ServiceClient) -> None:
+    with pytest.raises(DemoError, match="answered 401"):
+        AlertReader(client, "hopp_unknown").open_alerts()
+
+
+@pytest.mark.parametrize(
+    ("bind", "url"),
+    [("127.0.0.1:8000", "http://127.0.0.1:8000"), ("0.0.0.0:80", "http://127.0.0.1:80"), ("[::]:80", "http://127.0.0.1:80")],
+)
+def test_a_command_finds_the_web_of_its_machine(bind: str, url: str) -> None:
+    assert own_url(bind) == url
 
 
 def test_its_token_opens_nothing_once_it_is_over(hopp: Hopp) -> None:

@@ -1,8 +1,6 @@
 """Does the demo's story fire exactly the alert that it is about, by the very rule that runs live?"""
 
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -14,24 +12,11 @@ from service.cli.demo.story import Cast, Post, Story, cast_of, story_of
 from service.esp_kit.adapter import Accepted, Refused
 from service.model.events import Delivery
 from service.store import alerts
-from tests.cli.installations import Clock, evaluate, installation, signed, take_in, verified
+from tests.cli.installations import Clock, evaluate, signed, take_in, verified
 
 RUN = "0a1b2c"
 CAST: Cast = cast_of(RUN)
 HOLD_SECONDS = 181
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def hopp(tmp_path: Path, clock: Clock) -> Iterator[Hopp]:
-    made = installation(tmp_path, clock)
-    yield made
-    made.inbox.close()
-    made.database.close()
 
 
 @pytest.fixture

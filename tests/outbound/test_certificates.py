@@ -1,7 +1,7 @@
 """Is a certificate fetched once, kept for a while, and from nowhere but Amazon?"""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Barrier, Event
 
 import pytest
@@ -160,6 +160,19 @@ def test_no_certificate_is_fetched_from_elsewhere(store: CertificateStore, remot
     with pytest.raises(RemoteUnavailableError):
         store.load(url)
     assert remote.calls == []
+
+
+def test_the_fetch_of_its_own_goes_over_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.outbound.fetch.socket.getaddrinfo", lambda *_args, **_named: [(2, 1, 6, "", ("127.0.0.1", 0))])
+    with pytest.raises(RemoteUnavailableError):
+        CertificateStore().load(URL)
+
+
+def test_who_waits_for_another_threads_fetch_does_not_wait_for_ever(store: CertificateStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.outbound.certificates._WAIT_SECONDS", 0.0)
+    store._flights[URL] = Future()
+    with pytest.raises(RemoteUnavailableError, match="too long"):
+        store.load(URL)
 
 
 class _Called(Fetcher):

@@ -408,7 +408,16 @@ def test_a_changed_alert_changes_the_etag(world: World) -> None:
     assert (again.status_code, len(again.get_json()["items"])) == (200, 2)
 
 
-@pytest.mark.parametrize("path", ["/api/v1/alerts/nothing", "/api/v1/deliveries/%00", "/api/v1/domains/%00", "/api/v1/domains/b%C3%BC"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v1/alerts/nothing",
+        "/api/v1/deliveries/%00",
+        "/api/v1/domains/%00",
+        "/api/v1/domains/b%C3%BC",
+        "/api/v1/domains/\u0300.example",
+    ],
+)
 def test_what_is_not_there_is_a_404_with_a_next_step(world: World, path: str) -> None:
     answer = world.ask(path)
     assert (answer.status_code, answer.content_type) == (404, "application/problem+json")

@@ -22,6 +22,7 @@ from service.store import tables
 from service.store.database import Database
 from service.telemetry.metrics import WebMetrics
 from service.web.app import create_app
+from service.web.probes import Readiness
 from tests.web.worlds import HOUR, NOW_US, SECRET, MakeWorld, World, alert_row, lag_row, source_row
 
 ROOT = Path(__file__).parents[2]
@@ -52,10 +53,20 @@ def test_ready_stays_while_the_database_is_away_and_says_so(world: World) -> Non
     assert client.post(f"/webhooks/pm?token={SECRET}", data=b"{}").status_code == 200
 
 
-def test_ready_ends_when_the_database_goes_away_after_a_good_check(world: World) -> None:
-    world.client.get("/readyz")
-    answer = _without_database(world).get("/readyz")
-    assert _checks(answer)["database"] is False
+def test_ready_asks_the_database_each_time_and_its_tables_once_a_minute(world: World) -> None:
+    readiness = Readiness(world.hopp, lambda _folder: 10**12)
+    assert all(check.is_ok for check in readiness.checks())
+    lost = Readiness(replace(world.hopp, database=Database(NOWHERE)), lambda _folder: 10**12)
+    lost._schema_good_until = readiness._schema_good_until
+    assert [check.is_ok for check in lost.checks() if check.name == "database"] == [False]
+
+
+def test_a_folder_that_cannot_be_read_is_not_ready(world: World) -> None:
+    def unreadable(_folder: str) -> int:
+        raise PermissionError
+
+    failed = {check.name for check in Readiness(world.hopp, unreadable).checks() if check.stops and not check.is_ok}
+    assert failed == {"inbox disk", "database disk"}
 
 
 def test_tables_that_do_not_fit_are_not_ready(world: World) -> None:
@@ -94,6 +105,15 @@ def test_the_api_is_a_503_while_the_database_is_away(world: World) -> None:
     answer = _without_database(world).get("/api/v1/alerts", headers={"Authorization": "Bearer x"})
     assert (answer.status_code, answer.content_type) == (503, "application/problem+json")
     assert answer.headers["Retry-After"] == "30"
+
+
+def test_a_database_that_goes_away_between_two_statements_is_a_503(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> str:
+        raise ValueError
+
+    world.client.application.add_url_rule("/broken", "broken", broken)
+    monkeypatch.setattr(Database, "answers", lambda _self: False)
+    assert world.client.get("/broken").status_code == 503
 
 
 def test_a_fault_is_a_500_that_shows_nothing(world: World, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ Each run has recipient domains of its own, so that a second one starts as fresh 
 fires come last: by the time its check is due, every other domain has been judged.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,6 +18,7 @@ from service.cli.demo.wording import bodies_of
 _FREE_MAIL = Company(domain="gmail.com", host="gmail-smtp-in.l.google.com")
 _FREE_MAIL_PEOPLE = 100
 
+_COMPANY = re.compile(r"(?:acme-steel|nordwerk|harbour-law|kawa-optics|lagos-textiles|fjord-lines)-(?P<run>[0-9a-f]+)\.example")
 _TAKEN = "250 2.0.0 OK"
 _UNKNOWN = "550 5.1.1 <>: Recipient address rejected: User unknown in virtual mailbox table"
 _WEEK = timedelta(days=7)
@@ -47,9 +49,15 @@ class Chapter:
 class Story:
     """The whole demo."""
 
+    run: str
     domain: str  # the one whose alert has to fire
     chapters: tuple[Chapter, ...]
     late: tuple[Post, ...]  # the "delivered" webhooks that the bounces overtake
+
+    def is_of_another_run(self, domain: str) -> bool:
+        """True for a company of a run before or beside this one, which may well fire while this one is told."""
+        found = _COMPANY.fullmatch(domain)
+        return found is not None and found["run"] != self.run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +111,7 @@ def story_of(run: str, now: datetime) -> Story:
 
 class _Teller:
     def __init__(self, run: str, now: datetime) -> None:
-        self._now = now
+        self._run = run
         self._just_now = now - _MOMENT
         self._cast = cast_of(run)
         self._bag = Postbag(run)
@@ -114,6 +122,7 @@ class _Teller:
     def told(self) -> Story:
         refused = self._refusals()
         return Story(
+            run=self._run,
             domain=self._cast.steel.domain,
             chapters=(
                 self._good_weeks(),
