@@ -6,7 +6,9 @@ processes and threads is a setting: one process where the inbox is SQLite, which
 
 import os
 import sys
+import tempfile
 from pathlib import Path
+from typing import Any
 
 from service.settings import SettingsError, load_settings
 
@@ -34,3 +36,16 @@ accesslog = None  # an address may stand in a path or a query
 loglevel = _settings.log_level
 control_socket_disable = True  # it would want a writable home
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  # the heartbeat must not wait for a disk
+
+if workers > 1:
+    # Each process counts for itself; through files in this folder /metrics adds them up. Set before the app is imported.
+    _metrics_folder = tempfile.TemporaryDirectory(prefix="hopp-metrics-")
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = _metrics_folder.name
+
+
+def child_exit(_server: Any, worker: Any) -> None:  # noqa: ANN401 - gunicorn's own types are not exported
+    """Forget the gauges of a process that has ended; its counts stay."""
+    if workers > 1:
+        from prometheus_client import multiprocess  # noqa: PLC0415 - it reads the folder's name when imported
+
+        multiprocess.mark_process_dead(worker.pid)

@@ -2,8 +2,9 @@
 
 from alembic import context
 
-from service.store.tables import metadata
+from service.store.source_tables import source_alerts
 
+metadata = source_alerts.metadata  # the module that is built on all other tables
 connection = context.config.attributes["connection"]
 context.configure(connection=connection, target_metadata=metadata, transaction_per_migration=True, render_as_batch=True)
 with context.begin_transaction():

@@ -7,7 +7,7 @@ from random import Random
 MINUTE = 60.0
 HOUR = 3_600.0
 DAY = 86_400.0
-NEVER_ENDS = math.inf
+NEVER = math.inf
 FIRST_DAY = datetime(2026, 8, 3, tzinfo=UTC)  # a Monday
 WEEKEND = (5, 6)
 WEEKEND_SHARE = 0.1

@@ -11,10 +11,11 @@ from bench.world.people import Company, Population
 from bench.world.trouble import Key, Trouble, Troubles
 
 # a day, per 10,000 domains
-BLOCKS, VELOCITIES, LAYOFFS = 3.4, 0.9, 1.0
+BLOCKS, VELOCITIES, LAYOFFS = 3.4, 0.9, 1.2
 REPUTATIONS, CONTENTS, ESP_FAULTS = 0.16, 0.12, 0.07
 CONSUMER_BLOCKS = 0.05
 
+SIZE_PULL = 0.6  # how much more often large domains are hit
 REST = 5 * DAY  # between two troubles of one domain
 FEWEST_FOR_VELOCITY = 10
 FEWEST_FOR_LAYOFF = 16
@@ -137,14 +138,15 @@ class Fortune:
         layoff = Trouble(kind=Kind.TURNOVER, key=("layoff", company.name), start=at, end=at + 30 * DAY, share=0)
         self._troubles.add(layoff)
         staff = [person for person in company.people if person.leaves_at > at]
-        for person in rng.sample(staff, round(rng.uniform(0.1, 0.3) * len(staff))):
+        share = 0.1 + 0.2 * rng.random() ** 2  # mostly nearer to a tenth
+        for person in rng.sample(staff, round(share * len(staff))):
             person.leaves_at, person.fate = at, layoff
 
     def _pick(self, now: float, sizes: Counter[Company], fewest: int) -> Company | None:
         able = [company for company, size in sizes.items() if size >= fewest and self._rests_until.get(company.name, 0) <= now]
         if not able:
             return None
-        weights = [sizes[company] ** 0.6 * (2 if company.is_gateway else 1) for company in able]
+        weights = [sizes[company] ** SIZE_PULL * (2 if company.is_gateway else 1) for company in able]
         company = self._rng.choices(able, weights=weights)[0]
         self._rests_until[company.name] = now + REST
         return company

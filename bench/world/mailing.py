@@ -4,11 +4,10 @@ import math
 from dataclasses import dataclass
 from random import Random
 
-from bench.world.clock import DAY, HOUR, MINUTE, is_weekend, working_day
+from bench.world.clock import DAY, HOUR, MINUTE, NEVER, is_weekend, working_day
 from bench.world.people import (
     JOINING,
     MEDIAN_PEOPLE,
-    NEVER,
     TRANSACTIONAL_DAILY,
     TYPO_SHARE,
     Company,

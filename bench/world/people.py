@@ -6,11 +6,10 @@ Sizes are heavy-tailed: most companies have one to five people on a list, a few 
 from dataclasses import dataclass, field
 from random import Random
 
-from bench.world.clock import DAY, NEVER_ENDS, working_day
+from bench.world.clock import DAY, working_day
 from bench.world.sources import Source, deal_sources
 from bench.world.wording import CONSUMER_DOMAINS, GATEWAYS, MAILBOX_HOSTS
 
-NEVER = NEVER_ENDS
 MONTH = 30 * DAY
 
 DOMAINS_PER_LIST = 80

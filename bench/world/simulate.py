@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import NamedTuple
 
-from bench.world.clock import DAY, MINUTE, stamp
+from bench.world.clock import DAY, MINUTE, NEVER, stamp
 from bench.world.fortune import Fortune
 from bench.world.kinds import Kind
 from bench.world.mailing import Mail, Postroom
-from bench.world.people import NEVER, Population, Recipient, found
+from bench.world.people import Population, Recipient, found
 from bench.world.sources import Post
 from bench.world.trouble import Trouble, Troubles
 from bench.world.wording import GREYLISTED, HONEST, LEFT, MAILBOX_FULL, UNKNOWN_USER

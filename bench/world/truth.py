@@ -1,6 +1,6 @@
 """What has the scorer to know about a world?"""
 
-from bench.world.clock import DAY, NEVER_ENDS, stamp
+from bench.world.clock import DAY, NEVER, stamp
 from bench.world.simulate import World
 from bench.world.sources import SOURCES
 from bench.world.trouble import Refusal, Trouble
@@ -30,7 +30,7 @@ def _incident(trouble: Trouble) -> dict[str, object]:
         "kind": trouble.kind,
         "key": list(trouble.key),
         "start": stamp(trouble.start),
-        "end": stamp(trouble.end) if trouble.end < NEVER_ENDS else None,
+        "end": stamp(trouble.end) if trouble.end < NEVER else None,
         "domains": {name: _domain(refusals) for name, refusals in sorted(trouble.refusals.items())},
     }
 

@@ -16,9 +16,9 @@ _LEARNT_HOURS = 4 * WEEK_HOURS
 _SHORTEST_HOURS = WEEK_HOURS
 _FEWEST_A_WEEK = 10.0  # hours with posts; below, nobody can say what its usual rhythm is
 _QUANTILE = 0.99  # of the quiet stretches: one outage or one long holiday is not learnt as usual
-_LONGER_THAN_USUAL = 2.0
+_LONGER_THAN_USUAL = 3.0
 _LEAST_ALLOWED = 6.0
-_RESTING_SHARE = 0.1  # a day of the week with less than this of its busiest day is a day of rest
+_RESTING_SHARE = 0.5  # a day of the week with less than this of its busiest day is a day of rest
 _DAYS_OF_WHO_RESTS = 1.5  # who rests on Sundays rests on a holiday too: missing one whole day proves nothing
 _DAYS_OF_WHO_NEVER_RESTS = 0.5
 

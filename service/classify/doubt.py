@@ -31,23 +31,25 @@ class Misgiving:
     reason: str
 
 
+NO_MISGIVING = Misgiving(Doubt.NONE, "")
+
+
 def strongest(misgivings: Iterable[Misgiving]) -> Misgiving:
     """Put misgivings together: the strongest doubt, and every reason for any."""
     real = [found for found in misgivings if found.doubt is not Doubt.NONE]
     if not real:
-        return Misgiving(Doubt.NONE, "")
+        return NO_MISGIVING
     return Misgiving(max((found.doubt for found in real), key=_LEVEL.__getitem__), "; ".join(found.reason for found in real))
 
 
 def doubt_words(label: Label, line: str, whole: str) -> Misgiving | None:
     """Weigh what code and words of the deciding line, and the frame around it, say about the label."""
+    if label is not Label.INVALID_RECIPIENT and GROUP_OF[label] not in _BLOCK_LIKE:
+        return None
     _, status, words = line.split(" ", 2)
-    group = GROUP_OF[label]
-    if group in _BLOCK_LIKE:
+    if label is not Label.INVALID_RECIPIENT:
         return _recipient_named(label, status, words)
-    if label is Label.INVALID_RECIPIENT:
-        return _recipient_by_policy(status, whole)
-    return None
+    return _recipient_by_policy(status, whole)
 
 
 def _recipient_named(label: Label, status: str, words: str) -> Misgiving | None:

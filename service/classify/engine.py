@@ -1,51 +1,29 @@
 """What does a server's answer say, and how far can it be believed?"""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 
 from service.classify.details import blocklist_named, retry_after_seconds
-from service.classify.doubt import Misgiving, doubt_stage, doubt_words, strongest
+from service.classify.doubt import NO_MISGIVING, Misgiving, doubt_stage, doubt_words, strongest
+from service.classify.explanation import Explanation, explained
 from service.classify.gateways import GatewayTable
 from service.classify.groups import GROUP_OF, Group, usual_persistence
-from service.classify.matching import Heard, Matcher, Winner, counts
+from service.classify.matching import Matcher, Winner
 from service.classify.reply import Reply
-from service.classify.rulebook import Rule, RuleSet
+from service.classify.rulebook import RuleSet
 from service.classify.tidy import Tidied, tidy
 from service.classify.witness import disagreement, label_by_esp
 from service.model.events import Classification
 from service.model.words import Doubt, Label, Persistence, SmtpStage
 
 _CACHE_SIZE = 4096
+_LATER = frozenset({Label.RATE_LIMITED, Label.GREYLISTED, Label.SERVER_ERROR})
 _STAGE_RULES = {
     # What is refused before RCPT TO names a recipient only by mistake.
     SmtpStage.CONNECT: ("stage.connect", Label.REPUTATION_BLOCK),
     SmtpStage.HELO: ("stage.connect", Label.REPUTATION_BLOCK),
     SmtpStage.MAIL: ("stage.mail", Label.SENDER_REJECTED),
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Match:
-    """One rule that matched, for `explain`."""
-
-    rule: str
-    label: Label
-    file: str
-    evidence: str
-    line: int  # 0 is the innermost answer
-    why: str  # how it stands: wins, comes later, does not count here
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explanation:
-    """How an answer came by its label."""
-
-    lines: tuple[str, ...]  # as the rules saw it, an inner answer first
-    stage: SmtpStage | None
-    matches: tuple[Match, ...]
-    why: str
-    classification: Classification
 
 
 class Classifier:
@@ -69,20 +47,10 @@ class Classifier:
         return _with_witness(read, reply)
 
     def explain(self, reply: Reply) -> Explanation:
-        """Give every rule that matched, in order, the one that won, and why."""
+        """Give every rule that matches, in order, the one that wins, and why."""
         tidied = tidy(reply.text, reply.smtp_code, reply.enhanced_status_code)
         stage = reply.stage or tidied.stage
-        heard = self._matcher.read(tidied)
-        vendor = self._matcher.vendor(heard) or self._vendor_of(reply.remote_host)
-        winner = self._matcher.winner(heard, stage, vendor)
-        classification = self.classify(reply)
-        return Explanation(
-            lines=tidied.lines,
-            stage=stage,
-            matches=tuple(self._matches(heard, winner, stage, vendor)),
-            why=_why(classification, winner, stage),
-            classification=classification,
-        )
+        return explained(self._matcher, tidied, stage, self._speaker(tidied, reply.remote_host), self.classify(reply))
 
     def _vendor_of(self, remote_host: str | None) -> str | None:
         if self._gateways is None or not remote_host:
@@ -90,13 +58,15 @@ class Classifier:
         found = self._gateways.find(remote_host)
         return found.vendor if found else None
 
+    def _speaker(self, tidied: Tidied, remote_host: str | None) -> str | None:
+        return self._matcher.vendor(tidied) or self._vendor_of(remote_host)
+
     def _read(self, tidied: Tidied, stage: SmtpStage | None, host_vendor: str | None) -> Classification:
-        heard = self._matcher.read(tidied)
-        vendor = self._matcher.vendor(heard) or host_vendor
-        winner = self._matcher.winner(heard, stage, vendor)
+        vendor = self._matcher.vendor(tidied) or host_vendor
+        winner = self._matcher.winner(tidied, stage, vendor)
         if winner is not None:
             return _as_won(winner, tidied, stage, vendor)
-        if stage in _STAGE_RULES and self._matcher.winner(heard, None, vendor) is not None:
+        if stage in _STAGE_RULES and self._matcher.winner(tidied, None, vendor) is not None:
             return _as_staged(stage, vendor, _code_class(tidied))
         return Classification(
             label=Label.UNDETERMINED,
@@ -107,25 +77,13 @@ class Classifier:
             vendor=vendor,
         )
 
-    def _matches(self, heard: tuple[Heard, ...], winner: Winner | None, stage: SmtpStage | None, vendor: str | None) -> Iterator[Match]:
-        for number, line in enumerate(heard):
-            for pattern, rule in self._matcher.rules_in(line):
-                yield Match(
-                    rule=rule.id,
-                    label=rule.label,
-                    file=rule.file,
-                    evidence=self._matcher.evidence(pattern, line.line),
-                    line=number,
-                    why=_standing(rule, line, winner, stage, vendor),
-                )
-
 
 def _as_won(winner: Winner, tidied: Tidied, stage: SmtpStage | None, vendor: str | None) -> Classification:
     rule, line = winner.rule, winner.line
     code_class = _code_class(tidied)
     speaker = rule.vendor or vendor
     # A 4xx is no hard bounce, whatever it says, so there is nothing to doubt.
-    misgiving = Misgiving(Doubt.NONE, "") if code_class == "4" else _misgiving(winner, tidied.whole, stage, speaker)
+    misgiving = NO_MISGIVING if code_class == "4" else _misgiving(winner, tidied.whole, stage, speaker)
     return Classification(
         label=rule.label,
         group=GROUP_OF[rule.label],
@@ -136,7 +94,7 @@ def _as_won(winner: Winner, tidied: Tidied, stage: SmtpStage | None, vendor: str
         vendor=speaker,
         doubt_reason=misgiving.reason or None,
         blocklist=blocklist_named(line) if rule.label is Label.REPUTATION_BLOCK else None,
-        retry_after_seconds=retry_after_seconds(line),
+        retry_after_seconds=retry_after_seconds(line) if code_class == "4" or rule.label in _LATER else None,
     )
 
 
@@ -185,25 +143,3 @@ def _code_class(tidied: Tidied) -> str:
             if digit in "45":
                 return digit
     return ""
-
-
-def _standing(rule: Rule, line: Heard, winner: Winner | None, stage: SmtpStage | None, vendor: str | None) -> str:
-    if winner is not None and rule is winner.rule and line.line == winner.line:
-        return "wins"
-    if rule.only_from and vendor not in rule.only_from:
-        return f"counts only from {', '.join(sorted(rule.only_from))}"
-    if not counts(rule, stage, vendor):
-        return f"does not count at stage {stage or 'unknown'}"
-    if winner is not None and rule.is_last_resort and not winner.rule.is_last_resort:
-        return "reads a code, and words go before codes"
-    return "comes later"
-
-
-def _why(classification: Classification, winner: Winner | None, stage: SmtpStage | None) -> str:
-    if classification.rule == "esp.class":
-        return "no rule matches, so the ESP's own class decides"
-    if winner is not None:
-        return f'rule {winner.rule.id} is the first that counts, by "{winner.evidence}" ({winner.rule.source})'
-    if classification.rule:
-        return f"the words speak of the recipient, but nothing refused at {stage} can"
-    return "no rule matches"

@@ -1,10 +1,12 @@
 """Which rules speak to an answer, and which of them comes first?
 
-All patterns are matched in one pass, in time linear to the answer's length (an RE2 set); a remote server may write what it
-likes without slowing us down.
+Patterns are matched by RE2 sets, in time linear to the answer's length: a remote server may write what it likes without
+slowing us down. Consecutive rules share a set, and the first set that decides is the last one asked. One set of all rules
+would be one pass, but its automaton multiplies the states of patterns that have nothing to do with each other: an unseen
+wording took twenty times as long, and the states of some thousand wordings outgrew 64 MiB.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import re2
@@ -14,16 +16,9 @@ from service.classify.rulebook import Rule, RuleError, RuleSet
 from service.classify.tidy import Tidied
 from service.model.words import SmtpStage
 
-_SET_MEMORY = 64 << 20  # the lazy automaton of some hundred patterns outgrows RE2's default of 8 MiB and would start over
+_BUNDLE_LENGTH = 9_000  # characters of pattern in one set; measured as the best of few passes and few states
+_SET_MEMORY = 32 << 20
 _BEFORE_RECIPIENT = frozenset({SmtpStage.CONNECT, SmtpStage.HELO, SmtpStage.MAIL})
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """One line of an answer, and which patterns match it, in order."""
-
-    line: str
-    patterns: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,82 +34,103 @@ class Matcher:
     """A rule set, compiled."""
 
     def __init__(self, ruleset: RuleSet) -> None:
+        self._bundles = [_Bundle(rules) for rules in _bundled(ruleset.rules)]
+        self._fingerprints = _PatternSet(("fingerprints", mark.vendor, mark.pattern) for mark in ruleset.fingerprints)
+        self._vendors = [mark.vendor for mark in ruleset.fingerprints]
+
+    def vendor(self, tidied: Tidied) -> str | None:
+        """Give the vendor whose words or addresses stand in an answer, whatever it means."""
+        found = self._fingerprints.hits(tidied.whole.encode())
+        return self._vendors[found[0]] if found else None
+
+    def winner(self, tidied: Tidied, stage: SmtpStage | None, vendor: str | None) -> Winner | None:
+        """Give the first rule that counts here: words of an inner answer, words of the outer one, then codes."""
+        last_resort: Winner | None = None
+        for line in tidied.lines:
+            found = next((hit for hit in self.matches(line) if counts(hit.rule, stage, vendor)), None)
+            if found is not None and not found.rule.is_last_resort:
+                return found
+            last_resort = last_resort or found
+        return last_resort
+
+    def matches(self, line: str) -> Iterator[Winner]:
+        """Give each rule that matches a line, first one first."""
+        words = line.encode()
+        for bundle in self._bundles:
+            for rule, evidence in bundle.matches(words):
+                yield Winner(rule, line, evidence)
+
+    def is_proved(self, rule: Rule, pattern: str, line: str) -> bool:
+        """Say whether this pattern of a rule matches a line by itself."""
+        return pattern in rule.patterns and re2.search(pattern, line) is not None
+
+
+class _PatternSet:
+    """Patterns in one RE2 set, each with a compiled twin that finds the matched words."""
+
+    def __init__(self, patterns: Iterable[tuple[str, str, str]]) -> None:
         options = re2.Options()
         options.max_mem = _SET_MEMORY
         options.log_errors = False
         self._set = re2.Set.SearchSet(options)
-        self._rules = ruleset.rules
-        self._fingerprints = ruleset.fingerprints
-        self._owner: list[int] = []  # by pattern: position of its rule; fingerprints come after all rules
-        self._patterns: list[re2._Regexp] = []
-        for position, rule in enumerate(self._rules):
-            for pattern in rule.patterns:
-                self._add(pattern, position, rule.file, rule.id)
-        for position, mark in enumerate(self._fingerprints, start=len(self._rules)):
-            self._add(mark.pattern, position, "fingerprints", mark.vendor)
-        if self._owner:
+        self._single: list[re2._Regexp] = []
+        for file, name, pattern in patterns:
+            self._add(file, name, pattern)
+        if self._single:
             self._set.Compile()
 
-    def _add(self, pattern: str, position: int, file: str, name: str) -> None:
+    def _add(self, file: str, name: str, pattern: str) -> None:
         options = re2.Options()
         options.log_errors = False
         try:
-            self._patterns.append(re2.compile(pattern, options))
+            self._single.append(re2.compile(pattern, options))
             self._set.Add(pattern)
         except re2.error as error:
             mend = "RE2 has no look-around and no back-references; write the pattern without them"
             raise RuleError(file, name, f"has the pattern `{pattern}`, which RE2 cannot take ({error})", mend) from error
-        self._owner.append(position)
 
-    def read(self, tidied: Tidied) -> tuple[Heard, ...]:
-        """Match each line of an answer once."""
-        if not self._owner:
-            return tuple(Heard(line, ()) for line in tidied.lines)
-        return tuple(Heard(line, tuple(sorted(self._set.Match(line.encode()) or ()))) for line in tidied.lines)
+    def hits(self, words: bytes) -> list[int]:
+        """Give the numbers of the patterns that match, lowest first."""
+        if not self._single:
+            return []
+        found: list[int] | None = self._set.Match(words)
+        return sorted(found) if found else []
 
-    def evidence(self, pattern: int, line: str) -> str:
+    def evidence(self, number: int, words: bytes) -> str:
         """Give the words that a pattern matched."""
-        words = line.encode()  # in bytes RE2 need not count letters
-        found = self._patterns[pattern].search(words)
+        found = self._single[number].search(words)
         return words[found.start() : found.end()].decode().strip() if found else ""
 
-    def patterns_of(self, rule: Rule, line: str) -> set[str]:
-        """Give the patterns of this rule that match."""
-        return {pattern for pattern in rule.patterns if re2.search(pattern, line)}
 
-    def rule_at(self, pattern: int) -> Rule | None:
-        """Give the rule that a pattern belongs to; None for a fingerprint."""
-        owner = self._owner[pattern]
-        return self._rules[owner] if owner < len(self._rules) else None
+class _Bundle:
+    """Consecutive rules that are matched in one pass."""
 
-    def vendor(self, heard: tuple[Heard, ...]) -> str | None:
-        """Give the vendor whose words or addresses stand in an answer, whatever it means."""
-        for line in heard:
-            for pattern in line.patterns:
-                owner = self._owner[pattern] - len(self._rules)
-                if owner >= 0:
-                    return self._fingerprints[owner].vendor
-        return None
+    def __init__(self, rules: list[Rule]) -> None:
+        self._owner = [rule for rule in rules for _ in rule.patterns]
+        self._patterns = _PatternSet((rule.file, rule.id, pattern) for rule in rules for pattern in rule.patterns)
 
-    def rules_in(self, heard: Heard) -> Iterator[tuple[int, Rule]]:
-        """Give the rules that match a line, first one first, each with its pattern."""
-        for pattern in heard.patterns:
-            rule = self.rule_at(pattern)
-            if rule is not None:
-                yield pattern, rule
+    def matches(self, words: bytes) -> Iterator[tuple[Rule, str]]:
+        """Give each rule that matches once, with the words that its first matching pattern found."""
+        last: Rule | None = None
+        for number in self._patterns.hits(words):
+            rule = self._owner[number]
+            if rule is not last:
+                yield rule, self._patterns.evidence(number, words)
+            last = rule
 
-    def winner(self, heard: tuple[Heard, ...], stage: SmtpStage | None, vendor: str | None) -> Winner | None:
-        """Give the first rule that counts here: words of an inner answer, words of the outer one, then codes."""
-        last_resort: Winner | None = None
-        for line in heard:
-            for pattern, rule in self.rules_in(line):
-                if not counts(rule, stage, vendor):
-                    continue
-                if not rule.is_last_resort:
-                    return Winner(rule, line.line, self.evidence(pattern, line.line))
-                last_resort = last_resort or Winner(rule, line.line, self.evidence(pattern, line.line))
-                break
-        return last_resort
+
+def _bundled(rules: Iterable[Rule]) -> Iterator[list[Rule]]:
+    bundle: list[Rule] = []
+    length = 0
+    for rule in rules:
+        size = sum(map(len, rule.patterns))
+        if bundle and length + size > _BUNDLE_LENGTH:
+            yield bundle
+            bundle, length = [], 0
+        bundle.append(rule)
+        length += size
+    if bundle:
+        yield bundle
 
 
 def counts(rule: Rule, stage: SmtpStage | None, vendor: str | None) -> bool:

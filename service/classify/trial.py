@@ -8,33 +8,33 @@ from service.classify.tidy import tidy
 
 
 def try_rules(ruleset: RuleSet, rules: Iterable[Rule]) -> None:
-    """Run the rules' examples through the whole set; raises RuleError for a dead, shadowed or greedy rule."""
+    """Run the rules' examples through the whole set; raises RuleError for a dead, shadowed, idle or greedy rule."""
     matcher = Matcher(ruleset)
     for rule in rules:
-        _try_rule(matcher, rule)
+        _try_examples(matcher, rule)
+        for text in rule.not_examples:
+            winner = _winner(matcher, rule, text)
+            if winner is not None and winner.rule is rule:
+                raise RuleError(rule.file, rule.id, f"takes `{text}`, which it must not, by `{winner.evidence}`", "narrow its pattern")
 
 
-def _try_rule(matcher: Matcher, rule: Rule) -> None:
-    unproved = set(rule.patterns)
+def _try_examples(matcher: Matcher, rule: Rule) -> None:
+    idle = list(rule.patterns)
     for example in rule.examples:
         winner = _winner(matcher, rule, example)
         if winner is None or winner.rule is not rule:
             raise _lost(rule, example, winner)
-        unproved -= matcher.patterns_of(rule, winner.line)
-    if unproved:
-        pattern = sorted(unproved)[0]
-        raise RuleError(rule.file, rule.id, f"has the pattern `{pattern}` that no example needs", "give it an example, or drop it")
-    for text in rule.not_examples:
-        winner = _winner(matcher, rule, text)
-        if winner is not None and winner.rule is rule:
-            raise RuleError(rule.file, rule.id, f"takes `{text}`, which it must not", "narrow its pattern")
+        idle = [pattern for pattern in idle if not matcher.is_proved(rule, pattern, winner.line)]
+    if idle:
+        raise RuleError(rule.file, rule.id, f"has the pattern `{idle[0]}` that no example needs", "give it an example, or drop it")
 
 
 def _winner(matcher: Matcher, rule: Rule, text: str) -> Winner | None:
     """Read an example as if it came from where the rule counts."""
     tidied = tidy(text)
     stage = min(rule.stages) if rule.stages else tidied.stage
-    return matcher.winner(matcher.read(tidied), stage, min(rule.only_from) if rule.only_from else None)
+    vendor = min(rule.only_from) if rule.only_from else None
+    return matcher.winner(tidied, stage, vendor)
 
 
 def _lost(rule: Rule, example: str, winner: Winner | None) -> RuleError:

@@ -40,7 +40,7 @@ _KINDS = {
     "XferOut": EventKind.OTHER,
 }
 _REPORTED = {
-    # bounce_classification -> what it claims; all others say nothing beyond the record's type
+    # bounce_classification -> what it claims; Uncategorized and an operator's own names claim no more than the code does
     "InvalidRecipient": ReportedType.HARD,
     "BadDomain": ReportedType.HARD,
     "InactiveMailbox": ReportedType.HARD,
@@ -61,6 +61,14 @@ _REPORTED = {
     "InvalidSender": ReportedType.BLOCK,
     "AuthenticationFailed": ReportedType.BLOCK,
     "TooManyRecipients": ReportedType.BLOCK,
+    "AutoReply": ReportedType.UNDETERMINED,
+    "ChallengeResponse": ReportedType.UNDETERMINED,
+    "Subscribe": ReportedType.UNDETERMINED,
+    "Unsubscribe": ReportedType.UNDETERMINED,
+    "BadConfiguration": ReportedType.UNDETERMINED,
+    "ProtocolErrors": ReportedType.UNDETERMINED,
+    "RelayingIssues": ReportedType.UNDETERMINED,
+    "RoutingErrors": ReportedType.UNDETERMINED,
 }
 _NO_BOUNCE = {
     # bounce_classification of a report that came by mail -> what it is instead
@@ -142,7 +150,6 @@ def _reported(event_type: str, kind: EventKind, esp_class: str | None, reply: Re
         return None
     if esp_class in _REPORTED:
         return _REPORTED[esp_class]
-    # without a class of use all that is claimed is the code: the classifier may be switched off
     permanent = (reply.smtp_code or 0) >= _LOWEST_PERMANENT
     return ReportedType.HARD if permanent else ReportedType.UNDETERMINED
 

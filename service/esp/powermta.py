@@ -16,7 +16,7 @@ from service.esp_kit.hosts import ip_of, server_in
 from service.esp_kit.identity import bare_message_id, identity_of
 from service.esp_kit.jsontext import JsonObject, text
 from service.esp_kit.reading import event_type_in, read_items
-from service.esp_kit.replies import MAX_DIAGNOSTIC, read_reply
+from service.esp_kit.replies import MAX_DIAGNOSTIC, Reply, read_reply
 from service.esp_kit.sign import BASIC
 from service.esp_kit.verify_static import STATIC_SCHEMES, checked
 from service.model.events import Delivery, Event, Parsed
@@ -56,6 +56,7 @@ _REPORTED = {
     "virus-related": ReportedType.BLOCK,
     "invalid-sender": ReportedType.BLOCK,
 }
+_BY_CLASS = {"5": ReportedType.HARD, "4": ReportedType.SOFT}  # first digit of a status code
 _BY_MAIL = frozenset({"rb", "rs"})
 _IN_SESSION = frozenset({"b", "d", "t"})
 _ADDED = ("vmta", "vmtaPool", "jobId", "envId")
@@ -81,7 +82,7 @@ def _read(record: JsonObject) -> Iterator[Event]:
         occurred_at=moment_of(record.get("timeLogged")),
         message_id=message_id,
         esp_event_type=event_type,
-        reported_type=_reported(kind, esp_class),
+        reported_type=_reported(kind, esp_class, reply),
         esp_class=esp_class,
         esp_subclass=text(record, "dsnAction"),
         smtp_code=reply.smtp_code,
@@ -121,10 +122,15 @@ def _kind(event_type: str, record: JsonObject) -> EventKind:
     return _KINDS.get(event_type, EventKind.OTHER)
 
 
-def _reported(kind: EventKind, esp_class: str | None) -> ReportedType | None:
+def _reported(kind: EventKind, esp_class: str | None, reply: Reply) -> ReportedType | None:
     if kind is EventKind.DEFERRED:
         return ReportedType.SOFT
-    return _REPORTED.get(esp_class or "", ReportedType.UNDETERMINED) if kind is EventKind.BOUNCED else None
+    if kind is not EventKind.BOUNCED:
+        return None
+    if esp_class is not None:
+        return _REPORTED.get(esp_class, ReportedType.UNDETERMINED)
+    # where the category is not recorded, all that is claimed is the code
+    return _BY_CLASS.get((reply.enhanced_status_code or str(reply.smtp_code or ""))[:1], ReportedType.UNDETERMINED)
 
 
 def _phase(event_type: str, record: JsonObject) -> Phase:

@@ -121,7 +121,7 @@ def _parse(delivery: Delivery) -> Parsed:
         case sns.SUBSCRIPTION:
             return _parse_subscription(envelope)
         case sns.UNSUBSCRIPTION:
-            return Parsed()
+            return Parsed(events=(_unsubscription(envelope),))
         case unknown:
             raise UnreadableError(f"envelopes of type {unknown!r} are not known")
 
@@ -133,6 +133,19 @@ def _parse_subscription(envelope: JsonObject) -> Parsed:
         error = NotAnEventError("the SubscribeURL is no confirmation of this topic at Scaleway")
         return Parsed(problems=(problem_with(envelope, error),))
     return Parsed(acts=(ConfirmSubscription(url=url),))
+
+
+def _unsubscription(envelope: JsonObject) -> Event:
+    """Worth a look by people; its SubscribeURL would subscribe us again and is never fetched."""
+    message_id, occurred_at = text(envelope, "MessageId"), moment_of(envelope.get("Timestamp"))
+    return Event(
+        kind=EventKind.OTHER,
+        esp="scaleway",
+        occurred_at=occurred_at,
+        esp_event_id=message_id,
+        esp_event_type=sns.UNSUBSCRIPTION,
+        identity=identity_of(sns.UNSUBSCRIPTION, message_id, occurred_at),
+    )
 
 
 def _parse_message(body: bytes) -> Parsed:

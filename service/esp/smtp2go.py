@@ -41,6 +41,7 @@ _OWN_FIELDS = (
     "event bounce time sendtime sender from from_address from_name rcpt recipients auth host hostname srchost message context email_id "
     "id subject url user-agent client client-os client-device read-secs token webhook_id"
 )
+_CAMPAIGN_HEADER = "X-Campaign"
 _OWN = frozenset(_OWN_FIELDS.split())
 
 
@@ -71,7 +72,7 @@ def _read(item: JsonObject) -> Iterator[Event]:
             smtp_stage=reply.smtp_stage,
             remote_host=server.host,
             remote_ip=server.ip,
-            campaign=campaign_in(metadata),
+            campaign=campaign_in(metadata) or text(item, _CAMPAIGN_HEADER),
             metadata=metadata,
             subject=text(item, "subject"),
             suppressed_by_esp=True if kind is EventKind.REJECTED else None,

@@ -90,7 +90,11 @@ def _shake(request: WebhookRequest, trust: SourceTrust) -> Handshake | None:
 
 
 def _parse(delivery: Delivery) -> Parsed:
-    return read_items(_records(delivery.body, delivery.content_type), _read, known=_KINDS)
+    return read_items(_records(delivery.body, delivery.content_type), _read, known={*_KINDS, *_TRACKING}, name=_type_name)
+
+
+def _type_name(event: Event) -> str | None:
+    return event.esp_class if event.esp_event_type == "Tracking" else event.esp_event_type
 
 
 def _records(body: bytes, content_type: str) -> list[object]:

@@ -46,8 +46,11 @@ def parse_mail(delivery: Delivery, esp: str) -> Parsed:
 def _attached(mail: Mail, esp: str) -> Parsed | None:
     """A report that some gateway has packed into a mail of its own."""
     for part in mail.parts_of("message/rfc822"):
-        inner = read_mail(part.body, "") if part.body.strip() else None
-        if inner and inner.report_type in _REPORTS:
+        try:
+            inner = read_mail(part.body, "")
+        except UnreadableError:
+            continue
+        if inner.report_type in _REPORTS:
             return feedback_in(inner, esp) or report_in(inner, esp)
     return None
 

@@ -17,7 +17,8 @@ from html import unescape
 from service.esp_kit.jsontext import MAX_TEXT, clean_text
 from service.model.errors import UnreadableError
 
-_MAX_BYTES = 2_000_000
+_MAX_BYTES = 1_000_000
+_MAX_HEAD = 100_000
 _MAX_DEPTH = 8
 _MAX_PARTS = 60
 _MAX_HEADERS = 300
@@ -29,7 +30,8 @@ _CHARSETS = re.compile(  # some of Python's codecs are slow, or warn, or are no 
 )
 _LINE_BREAK_TAG = re.compile(r"<(?:br|/p|/div|/tr|/li)\b[^<>]{0,200}>", re.IGNORECASE)
 _TAG = re.compile(r"</?[a-zA-Z!][a-zA-Z0-9-]{0,15}(?:\s[^<>]{0,1000})?/?>")  # not an address in angle brackets
-_FOLD = re.compile(r"[ \t]*\r?\n[ \t]*")
+_BLANK_LINE = re.compile(rb"(?:\A|\n)[ \t]*\r?\n")
+_FOLD = re.compile(r"\r?\n[ \t]*")
 
 Headers = Mapping[str, tuple[str, ...]]
 
@@ -73,7 +75,7 @@ def read_mail(body: bytes, content_type: str) -> Mail:
     if content_type.lower().startswith("multipart/form-data"):
         raw = _file_in(raw, content_type)
     raw = raw.lstrip(b"\r\n \t")
-    top = _headers_only(raw)
+    top = _open(raw)
     headers = headers_of(top)
     if not headers:
         raise UnreadableError("the body is no mail: it has no headers")
@@ -83,7 +85,7 @@ def read_mail(body: bytes, content_type: str) -> Mail:
 
 def read_headers(raw: bytes) -> Headers:
     """The headers that a mail or a part of it begins with."""
-    return headers_of(_headers_only(raw[:_MAX_BYTES].lstrip(b"\r\n \t")))
+    return headers_of(_open(raw[:_MAX_BYTES].lstrip(b"\r\n \t")))
 
 
 def headers_of(message: Message) -> Headers:
@@ -110,8 +112,14 @@ def decoded_words(value: str | None) -> str | None:
         return value[:MAX_TEXT]
 
 
-def _headers_only(raw: bytes) -> Message:
-    return BytesParser(policy=compat32).parsebytes(raw, headersonly=True)
+def _open(raw: bytes) -> Message:
+    """The headers read and the rest left as one piece; what stands among the headers and is none begins the rest."""
+    gap = _BLANK_LINE.search(raw)
+    head, rest = (raw, b"") if gap is None else (raw[: gap.start()], raw[gap.end() :])
+    message = BytesParser(policy=compat32).parsebytes(head[:_MAX_HEAD], headersonly=True)
+    strayed = message.get_payload()
+    message.set_payload((f"{strayed}\n\n" if strayed else "") + rest.decode("ascii", "surrogateescape"))
+    return message
 
 
 def _leaves(message: Message, *, depth: int) -> Iterator[Part]:
@@ -122,7 +130,7 @@ def _leaves(message: Message, *, depth: int) -> Iterator[Part]:
         pieces = _pieces(body, boundary)
         if pieces:
             for piece in pieces:
-                yield from _leaves(_headers_only(piece), depth=depth + 1)
+                yield from _leaves(_open(piece), depth=depth + 1)
             return
     yield Part(content_type=content_type, charset=_parameter(message, "charset").lower() or "utf-8", body=body)
 
@@ -169,9 +177,9 @@ def _decode(body: bytes, charset: str) -> str:
 
 def _file_in(body: bytes, content_type: str) -> bytes:
     """The largest field of a form: that is the mail."""
-    carrier = _headers_only(b"Content-Type: " + content_type.encode("utf-8", "replace").replace(b"\n", b" ") + b"\n\n")
+    carrier = _open(b"Content-Type: " + content_type.encode("utf-8", "replace").replace(b"\n", b" ") + b"\n\n")
     boundary = _parameter(carrier, "boundary")
-    fields = [_body(_headers_only(piece)) for piece in _pieces(body, boundary)] if boundary else []
+    fields = [_body(_open(piece)) for piece in _pieces(body, boundary)] if boundary else []
     if not fields:
         raise UnreadableError("the form holds no mail")
     return max(fields, key=len)

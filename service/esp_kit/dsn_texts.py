@@ -13,6 +13,7 @@ from service.esp_kit.hosts import NO_SERVER, Server, ip_of
 
 _MAX_LINES = 3_000
 _MAX_LINE = 1_000
+_MAX_MARK = 80
 _MAX_FOUND = 200
 _MAX_REGION = 12_000
 
@@ -30,18 +31,16 @@ _OPENINGS = re.compile(
     r"undeliver(?:able|ed)|not been delivered|intended recipient: |returned to sender|no such user here|user's mailbox is full"
 )
 _COPY = re.compile(
-    r"\W{0,3}-{2,}.{0,60}(?:copy of|original|returned|undelivered|unsent|header|message text).{0,60}|(?:return-path|received|x-originating-ip):\s.*|"
-    r".{0,40}(?:original message (?:follows|attached|headers)|copy of (?:the|your) (?:original )?message|message headers follow).{0,80}|"
-    r"-{4,}\s*(?:start of )?returned (?:mail|message).*",
-    re.IGNORECASE,
+    r"(?:return-path|received|x-originating-ip):\s|original message (?:follows|attached|headers|details)|message headers follow"
 )
+_DASHED_COPY = re.compile(r"copy of|original|returned|undelivered|unsent|header|message text")
 _TEMPORARY = re.compile(
     r"no action is required|not yet been delivered|has been delayed|delivery (?:is )?delayed|will (?:be retried|keep trying|continue to)|"
     r"attempts will continue|this is (?:just )?a warning|warning message only|message still undelivered|transient non-fatal"
 )
 _ENTRY = re.compile(
-    r"[\s>*\"'\[-]{0,20}(?:(?!from|sender|reply|cc|contact)[A-Za-z][\w ]{1,30}: ?)?(?:\[?(?:smtp|mailto|rfc822)[:;] ?)?[<\"'(\[]{0,2}"
-    r"([^\s<>\"'()\[\]:;,@]{1,64}@[A-Za-z0-9][A-Za-z0-9.-]{0,252})[>\"')\]]{0,2}"
+    r"[\s>*\"'\[-]{0,20}(?:(?!from|sender|reply|cc|contact)[A-Za-z][\w ]{1,30}: ?)?(?:\[?(?:smtp|mailto|rfc822)[:;] ?)?"
+    r"[<\"'(\[]{0,2}([^\s<>\"'()\[\]:;,@]{1,64}@[A-Za-z0-9][A-Za-z0-9.-]{0,252})[>\"')\]]{0,2}"
     r"(?:(?:: ?|\.\.\.|,|;| [(-] ?| on )(.{0,900})|[.\s]*)",
     re.IGNORECASE,
 )
@@ -74,7 +73,7 @@ def bounce_in(mail: Mail) -> tuple[list[Group], Headers]:
     if opening is None and not named and not _is_from_a_daemon(mail):
         return [], {}
     start = opening or 0
-    end = next((at for at in range(start + 1, len(lines)) if _COPY.fullmatch(lines[at].strip())), len(lines))
+    end = next((at for at in range(start + 1, len(lines)) if _begins_a_copy(lines[at])), len(lines))
     region = lines[start:end]
     whole = " ".join(line.strip() for line in region if line.strip())[:_MAX_REGION]
     told = _entries(region) or _only_address(" ".join(lines[:end])[:_MAX_REGION], mail)
@@ -115,6 +114,13 @@ def _seems_a_bounce(mail: Mail) -> bool:
 def _is_from_a_daemon(mail: Mail) -> bool:
     sender = (address_of(mail.header("from")) or mail.header("from") or "").lower()
     return sender.partition("@")[0].strip('"<> ') in _DAEMONS
+
+
+def _begins_a_copy(line: str) -> bool:
+    """Is what follows the mail that came back? Such a line has dashes before it, or is a header, or says so."""
+    words = line.strip().lstrip("|>* ").lower()
+    bare = words.strip("-|>*= ")[:_MAX_MARK]
+    return bool(_COPY.match(bare) or "copy of your message" in bare or (words.startswith("--") and _DASHED_COPY.search(bare)))
 
 
 def _entries(region: list[str]) -> dict[str, str]:

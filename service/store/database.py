@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
@@ -30,13 +31,15 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url: URL = make_url(url)
         self._engine: Engine | None = None
+        self._opening = Lock()
 
     @property
     def engine(self) -> Engine:
         """The SQLAlchemy engine, made at first use."""
-        if self._engine is None:
-            self._engine = open_engine(self.url)
-        return self._engine
+        with self._opening:  # threads that come first together must not open two
+            if self._engine is None:
+                self._engine = open_engine(self.url)
+            return self._engine
 
     @property
     def is_sqlite(self) -> bool:

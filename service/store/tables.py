@@ -31,7 +31,7 @@ metadata = MetaData(
 )
 
 # SQLite numbers rows only in a column whose type is exactly INTEGER.
-_RowId = BigInteger().with_variant(Integer(), "sqlite")
+RowId = BigInteger().with_variant(Integer(), "sqlite")
 
 sources = Table(
     "sources",
@@ -90,7 +90,7 @@ Index("ix_deliveries_state", deliveries.c.state, deliveries.c.received_us)  # ?s
 recipients = Table(
     "recipients",
     metadata,
-    Column("id", _RowId, primary_key=True, autoincrement=True),
+    Column("id", RowId, primary_key=True, autoincrement=True),
     Column("address", String(320), nullable=False, unique=True),
     Column("domain", String(255), nullable=False),
     Column("last_delivered_us", BigInteger, nullable=False, comment="0 = never"),
@@ -107,7 +107,7 @@ recipients = Table(
 events = Table(
     "events",
     metadata,
-    Column("id", _RowId, primary_key=True, autoincrement=True),
+    Column("id", RowId, primary_key=True, autoincrement=True),
     Column("event_key", LargeBinary(16), nullable=False),
     Column("delivery_id", String(32), nullable=False),
     Column("source_id", Integer, nullable=False),
@@ -247,7 +247,7 @@ Index("ix_alerts_updated", alerts.c.updated_seq)  # updated_since
 alert_transitions = Table(
     "alert_transitions",
     metadata,
-    Column("id", _RowId, primary_key=True, autoincrement=True),
+    Column("id", RowId, primary_key=True, autoincrement=True),
     Column("alert_id", String(32), ForeignKey("alerts.id"), nullable=False),
     Column("at_us", BigInteger, nullable=False),
     Column("state", String(10), nullable=False),

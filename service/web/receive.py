@@ -106,14 +106,15 @@ class Receiver:
             return None
         try:
             found = door.adapter.handshake(asked, door.trust)
+            answer = None if found is None else _shake(found)
         except Exception as error:  # noqa: BLE001 - no input may end in a 5xx, whatever an adapter does with it
             log.warning("adapter_failed", source=door.source.name, step="handshake", error=type(error).__name__)
             return None
-        if found is None:
+        if answer is None:
             return None
         self._metrics.webhooks.labels(door.source.name, "handshake").inc()
-        log.info("webhook_handshake", source=door.source.name, method=asked.method, status=found.status)
-        return _shake(found)
+        log.info("webhook_handshake", source=door.source.name, method=asked.method, status=answer.status_code)
+        return answer
 
     def _take_in(self, door: Door, asked: WebhookRequest, started: float) -> Response:
         received_at = self._hopp.now()

@@ -1,5 +1,6 @@
 """An installation in a folder of its own, on a clock that the test moves, and its web on a free port."""
 
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,13 @@ from service.bootstrap import Hopp
 from service.outbound.service_client import ServiceClient
 from service.web.app import create_app
 from tests.cli.installations import Clock, installation
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No variable of this machine is seen."""
+    for name in [name for name in os.environ if name.startswith("HOPP_")]:
+        monkeypatch.delenv(name)
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Do `sources` and `sources --available` say what somebody needs who configures an ESP?"""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,17 +9,13 @@ from click.testing import CliRunner
 from service.bootstrap import Hopp
 from service.cli.demo.story import story_of
 from service.cli.sources import sources_command
-from tests.cli.installations import START, Clock, installation, take_in
+from tests.cli.installations import START, take_in
 
 
-@pytest.fixture
-def hopp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hopp]:
-    made = installation(tmp_path, Clock())
+@pytest.fixture(autouse=True)
+def in_its_folder(hopp: Hopp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOPP_DATABASE", f"sqlite:///{tmp_path}/var/hopp.sqlite")
-    yield made
-    made.inbox.close()
-    made.database.close()
+    monkeypatch.setenv("HOPP_DATABASE", hopp.settings.database)
 
 
 def asked(*arguments: str) -> list[dict[str, object]]:
@@ -49,6 +44,11 @@ def test_people_get_the_address_of_each_source(hopp: Hopp) -> None:
 def test_no_secret_is_shown(hopp: Hopp) -> None:
     output = CliRunner().invoke(sources_command).output + CliRunner().invoke(sources_command, ["--json"]).output
     assert [source.name for source in hopp.settings.sources for secret in source.secrets if secret in output] == []
+
+
+def test_without_a_source_it_says_how_to_add_one(tmp_path: Path) -> None:
+    (tmp_path / "hopp.toml").unlink()
+    assert "add [[source]] to hopp.toml" in CliRunner().invoke(sources_command).stderr
 
 
 def test_every_adapter_is_available_with_its_guide(hopp: Hopp) -> None:

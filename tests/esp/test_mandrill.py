@@ -61,6 +61,7 @@ def test_only_an_empty_batch_is_a_handshake() -> None:
     assert ADAPTER.handshake(signed(one_case(ADAPTER)), KEYS.trust) is None
     assert ADAPTER.handshake(replace(posted("[]", TEST_KEY), method="HEAD"), KEYS.trust) is None
     assert ADAPTER.handshake(request_of(b"a=1&" * 2_000, FORM), KEYS.trust) is None
+    assert ADAPTER.handshake(request_of(b"", {"content-type": "multipart/form-data"}), KEYS.trust) is None
 
 
 def test_address_may_be_asked_for_by_head() -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import inspect, text
 from service.model.errors import SchemaOutdatedError
 from service.store import schema
 from service.store.database import Database
-from service.store.tables import metadata
+from service.store.source_tables import source_alerts
 
 _MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
@@ -33,7 +33,7 @@ def test_the_migrations_add_up_to_the_tables(database_url: str) -> None:
     schema.migrate(database)
     with database.read() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "include_object": _is_ours})
-        differences = compare_metadata(context, metadata)
+        differences = compare_metadata(context, source_alerts.metadata)
     assert differences == []
     database.close()
 

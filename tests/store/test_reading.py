@@ -17,18 +17,7 @@ from service.store.reading.deliveries import DeliveryFilter, DeliveryState
 from service.store.reading.events import EventFilter
 from service.store.reading.health import HealthReader
 from service.store.reading.paging import Page, Position
-from tests.web.worlds import (
-    HOUR,
-    NOW_US,
-    alert_row,
-    delivery_row,
-    domain_row,
-    event_row,
-    hour_row,
-    lag_row,
-    recipient_row,
-    source_row,
-)
+from tests.web.rows import HOUR, NOW_US, alert_row, delivery_row, domain_row, event_row, hour_row, lag_row, recipient_row, source_row
 
 _ROWS = (
     (tables.sources, source_row()),

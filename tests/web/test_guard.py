@@ -6,7 +6,8 @@ from werkzeug.routing import Rule
 from service.model.words import Role
 from service.store import tokens
 from service.web.routes import ROLE_MARK
-from tests.web.worlds import NOW, World
+from tests.web.rows import NOW
+from tests.web.worlds import World
 
 
 def _api_rules(world: World) -> list[Rule]:

@@ -13,7 +13,8 @@ from service.model.moments import iso, to_us
 from service.model.words import Role
 from service.settings import SourceSettings
 from service.web.app import create_app
-from tests.web.worlds import NOW, MakeWorld, World
+from tests.web.rows import NOW
+from tests.web.worlds import MakeWorld, World
 
 SENDGRID = adapters()["sendgrid"]
 KEYS = SENDGRID.signer.make_keys(b"\7" * 32)

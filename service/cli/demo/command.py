@@ -32,7 +32,7 @@ _POLL_SECONDS = 1.0
 @click.option("--url", help="Address of the running service; HOPP_BIND by default.")
 @click.option("--no-wait", is_flag=True, help="Post everything and stop, without waiting for the alert.")
 def demo_command(*, url: str | None, no_wait: bool) -> None:
-    """Show what Hopp does with made-up mail: takes about four minutes and needs a running service (make run).
+    """Show what Hopp does with made-up mail: takes about three minutes and needs a running service (make run).
 
     It posts signed webhooks of four ESPs over HTTP. One company's gateway refuses live people as "user unknown": this fires.
     A free-mail domain, an old list and a company that four people left stay quiet. Ends with 0 if exactly that alert fired.
