@@ -17,11 +17,14 @@ from service.esp import adapters
 from service.esp_kit.adapter import Adapter
 from service.inbox.port import Inbox
 from service.inbox.sql import SqlInbox
+from service.model.errors import HoppError
+from service.model.events import ConfirmSubscription
 from service.outbound.certificates import CertificateStore
 from service.outbound.subscriptions import confirm
 from service.pipeline.evaluate import Evaluator
 from service.pipeline.labelling import Labels
 from service.pipeline.process import Tools
+from service.pipeline.watch import SourceWatch
 from service.pipeline.work import Worker
 from service.settings import Settings, SettingsError
 from service.store.database import Database
@@ -51,15 +54,25 @@ class Hopp:
             labels=self.labels(),
             policy=self.policy,
             test_sources=frozenset(source.name for source in self.settings.sources if source.is_test),
-            perform=lambda act: confirm(act.url),
+            perform=self._perform,
         )
+
+    def _perform(self, act: ConfirmSubscription, source: str) -> None:
+        found = self.settings.find_source(source)
+        if found is not None and not found.confirms_subscriptions:
+            message = f"Source {source} does not confirm subscriptions. Confirm this one at SNS, or set confirm_subscriptions = true."
+            raise HoppError(message)
+        confirm(act.url)
+
+    def _watched_sources(self) -> frozenset[str]:
+        return frozenset(source.name for source in self.settings.sources if not source.is_test)
 
     def worker(self, stopping: Signal) -> Worker:
         """A worker that stops after the batch in hand once the signal is set."""
         return Worker(
             inbox=self.inbox,
             tools=self.tools(),
-            evaluator=Evaluator(self.database, self.policy, holder=uuid4().hex),
+            evaluator=Evaluator(self.database, self.policy, holder=uuid4().hex, watch=SourceWatch(self._watched_sources())),
             batch_deliveries=self.settings.batch_deliveries,
             now=self.now,
             stopping=stopping,

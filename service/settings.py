@@ -16,8 +16,8 @@ DEFAULT_DATABASE = "sqlite:///var/hopp.sqlite"
 INBOX_FILE = "hopp-inbox.sqlite"
 DEFAULT_BIND = "127.0.0.1:8000"
 _SOURCE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
-_SOURCE_KEYS = {"name", "esp", "secrets", "auth", "test", "topic_arns", "public_url", "confirm_subscriptions"}
-_TABLES = {"source", "policy", "channel", "rules"}
+_SOURCE_KEYS = {"name", "esp", "secrets", "auth", "test", "topic_arns", "signature_versions", "public_url", "confirm_subscriptions"}
+_TABLES = {"source", "policy", "rules"}
 _LOOPBACK = ("127.", "localhost", "[::1]")
 
 
@@ -34,6 +34,7 @@ class SourceSettings:
     secrets: tuple[str, ...] = field(default=(), repr=False)  # any of them verifies
     auth: str | None = None  # None = the ESP's own signature
     is_test: bool = False  # its events stay out of every rate
+    confirms_subscriptions: bool = True  # SNS: whether a genuine confirmation is answered by fetching its address
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -55,6 +56,11 @@ class Settings:
     web_threads: int = 32
     log_format: str = "text"
     log_level: str = "info"
+
+    def webhook_url(self, source: SourceSettings) -> str:
+        """The address to enter at the ESP: the source's own, or made from the server's."""
+        own = source.options.get("public_url", ())
+        return own[0] if own else f"{self.public_url}/webhooks/{source.name}"
 
     @property
     def is_embedded(self) -> bool:
@@ -226,19 +232,21 @@ def _source(entry: dict[str, Any], number: int, place: str, environment: Mapping
         raise SettingsError(message)
     here = f"{place}, source {name!r}"
     secrets = tuple(_secret(text, here, environment) for text in _texts(entry, "secrets", here))
-    confirm = _flag(entry, "confirm_subscriptions", here, default=True)
     return SourceSettings(
         name=name,
         esp=_text(entry, "esp", here),
         secrets=secrets,
         auth=_text(entry, "auth", here) if "auth" in entry else None,
         is_test=_flag(entry, "test", here, default=False),
-        options={
-            "topic_arns": _texts(entry, "topic_arns", here),
-            "public_url": (_text(entry, "public_url", here),) if "public_url" in entry else (),
-            "confirm_subscriptions": ("yes",) if confirm else (),
-        },
+        confirms_subscriptions=_flag(entry, "confirm_subscriptions", here, default=True),
+        options=_options(entry, here),
     )
+
+
+def _options(entry: Mapping[str, Any], here: str) -> dict[str, tuple[str, ...]]:
+    """What is set of a source's options; an absent one leaves the adapter its own default."""
+    lists = {name: _texts(entry, name, here) for name in ("topic_arns", "signature_versions") if name in entry}
+    return lists | ({"public_url": (_text(entry, "public_url", here),)} if "public_url" in entry else {})
 
 
 def _text(entry: Mapping[str, Any], key: str, here: str) -> str:

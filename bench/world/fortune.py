@@ -138,7 +138,7 @@ class Fortune:
         layoff = Trouble(kind=Kind.TURNOVER, key=("layoff", company.name), start=at, end=at + 30 * DAY, share=0)
         self._troubles.add(layoff)
         staff = [person for person in company.people if person.leaves_at > at]
-        share = 0.1 + 0.2 * rng.random() ** 2  # mostly nearer to a tenth
+        share = 0.1 + 0.2 * rng.random() ** 1.5  # mostly nearer to a tenth
         for person in rng.sample(staff, round(share * len(staff))):
             person.leaves_at, person.fate = at, layoff
 

@@ -8,11 +8,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 from math import ceil
 
 WEEK_HOURS = 168
 _DAY_HOURS = 24
-_LEARNT_HOURS = 4 * WEEK_HOURS
+LEARNT_HOURS = 4 * WEEK_HOURS
 _SHORTEST_HOURS = WEEK_HOURS
 _FEWEST_A_WEEK = 10.0  # hours with posts; below, nobody can say what its usual rhythm is
 _QUANTILE = 0.99  # of the quiet stretches: one outage or one long holiday is not learnt as usual
@@ -50,7 +51,7 @@ def learn(hours: Sequence[int]) -> Rhythm | NoRhythm:
     """
     if not hours:
         return NoRhythm.LEARNING
-    recent = [hour for hour in hours if hour > hours[-1] - _LEARNT_HOURS]
+    recent = [hour for hour in hours if hour > hours[-1] - LEARNT_HOURS]
     known_hours = recent[-1] - recent[0] + 1
     if known_hours < _SHORTEST_HOURS:
         return NoRhythm.LEARNING
@@ -76,7 +77,5 @@ def _allowed_hours(shares: Sequence[float], hours: Sequence[int]) -> float:
 
 def _usual_stretch(shares: Sequence[float], hours: Sequence[int]) -> float:
     """How much is missed in all but the longest of the quiet stretches that it always came back from."""
-    missed = sorted(
-        sum(shares[hour % WEEK_HOURS] for hour in range(before + 1, after)) for before, after in zip(hours, hours[1:], strict=False)
-    )
+    missed = sorted(sum(shares[hour % WEEK_HOURS] for hour in range(before + 1, after)) for before, after in pairwise(hours))
     return missed[ceil(_QUANTILE * len(missed)) - 1]

@@ -11,7 +11,6 @@ from pathlib import Path
 from service.bootstrap import Hopp
 from service.cli.ages import age_of
 from service.cli.first_start import DEMO_PREFIX
-from service.cli.local import webhook_url
 from service.model.errors import HoppError, RemoteUnavailableError
 from service.model.moments import DAY_US, SECOND_US, iso, to_us
 from service.outbound.service_client import ServiceClient
@@ -210,7 +209,7 @@ def _source(source: SourceSettings, hopp: Hopp, health: Health | None, now: date
         return warn(what, f"{known}; anybody on this machine may post", "Give it a secret before it listens to others.")
     if source.name.startswith(DEMO_PREFIX) and not hopp.settings.listens_on_loopback:
         return warn(what, f"{known}; made for the demo", "Delete it: its key lies in hopp.toml.")
-    return _heard(what, known, _health_of(source, health), address=webhook_url(source, hopp.settings), now=now)
+    return _heard(what, known, _health_of(source, health), address=hopp.settings.webhook_url(source), now=now)
 
 
 def _health_of(source: SourceSettings, health: Health | None) -> SourceHealth | None:

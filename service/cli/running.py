@@ -47,7 +47,7 @@ def _greet(hopp: Hopp) -> None:
     click.echo(f"Hopp listens on http://{settings.bind}   API: /docs   health: /readyz")
     for source in settings.sources:
         note = "   (auth = none: anybody on this machine may post)" if source.auth == "none" else ""
-        click.echo(f"  {source.esp:<10} POST {settings.public_url}/webhooks/{source.name}{note}")
+        click.echo(f"  {source.esp:<10} POST {settings.webhook_url(source)}{note}")
     if not settings.sources:
         click.echo("  No source is configured: add [[source]] to hopp.toml (docs/settings.md), then start again.")
     token = first_token(hopp)

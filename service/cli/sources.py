@@ -7,7 +7,6 @@ import click
 import orjson
 
 from service.bootstrap import Hopp, build
-from service.cli.local import webhook_url
 from service.model.moments import iso, to_us
 from service.settings import settings_from_process
 from service.store import soundness
@@ -55,7 +54,7 @@ def _sources(hopp: Hopp) -> Iterator[Row]:
             "auth": source.auth or hopp.adapters[source.esp].schemes[0],
             "test": source.is_test,
             "secrets": len(source.secrets),
-            "url": webhook_url(source, hopp.settings),
+            "url": hopp.settings.webhook_url(source),
             "last_received_at": iso(last.last_received_us) if last else None,
             "lag_seconds": round(last.lag_seconds, 1) if last else None,
             **{name: health.outcomes.get((source.name, name), 0) if health else None for name in _COUNTS},

@@ -14,9 +14,9 @@ from service.esp_kit.campaigns import campaign_in
 from service.esp_kit.dates import moment_of
 from service.esp_kit.hosts import ip_of, server_in
 from service.esp_kit.identity import identity_of
-from service.esp_kit.jsontext import JsonObject, mapping, text
+from service.esp_kit.jsontext import EMPTY, JsonObject, mapping, text
 from service.esp_kit.reading import event_type_in, read_items
-from service.esp_kit.replies import MAX_DIAGNOSTIC, Reply, read_reply
+from service.esp_kit.replies import MAX_DIAGNOSTIC, NO_REPLY, Reply, read_reply
 from service.esp_kit.sign import BASIC
 from service.esp_kit.verify_static import STATIC_SCHEMES, checked
 from service.model.events import Delivery, Event, Parsed
@@ -78,6 +78,7 @@ _NO_BOUNCE = {
     "Subscribe": EventKind.SUBSCRIBED,
 }
 _NO_COMPLAINT = frozenset({"not-spam", "auth-failure"})  # feedback types (RFC 5965, RFC 6591)
+_OWN_ANSWERS = frozenset({EventKind.QUEUED, EventKind.COMPLAINED, EventKind.OTHER})  # there the peer is a client, and KumoMTA answers
 _OF_A_HOOK = "LogRecord"  # a reception_protocol
 _LOWEST_PERMANENT = 500
 
@@ -90,9 +91,10 @@ def _read(record: JsonObject) -> Iterator[Event]:
     event_type = event_type_in(record, "type")
     if text(record, "reception_protocol") == _OF_A_HOOK:
         return
-    esp_class, reply, report = text(record, "bounce_classification"), _reply(record), mapping(record, "feedback_report")
+    esp_class, report = text(record, "bounce_classification"), mapping(record, "feedback_report")
     kind = _kind(event_type, esp_class, report)
-    peer = mapping(record, "peer_address")
+    is_answer = kind not in _OWN_ANSWERS
+    reply, peer = (_reply(record), mapping(record, "peer_address")) if is_answer else (NO_REPLY, EMPTY)
     server, headers = server_in(peer.get("name")), mapping(record, "headers")
     named = {name.lower(): value for name in headers if (value := text(headers, name))}
     metadata = _metadata(record)

@@ -167,7 +167,7 @@ def _added(record: JsonObject) -> JsonObject:
 def _sign(request: WebhookRequest, keys: SigningKeys, now: datetime) -> WebhookRequest:
     start = request.body.lstrip()[:1]
     if start not in {b"{", b"["}:
-        return replace(request, body=request.body + f"&{_SECRET}={quote_plus(keys.private)}".encode())
+        return replace(request, body=f"{_SECRET}={quote_plus(keys.private)}&".encode() + request.body)
     signed = [{**record, _SECRET: keys.private} for record in jsontext.load_items(request.body) if isinstance(record, dict)]
     return replace(request, body=json.dumps(signed if start == b"[" else signed[0]).encode())
 

@@ -216,7 +216,7 @@ def _server(field: Group, report: _Report, paragraph: str, phase: Phase) -> Serv
     """The server that answered; where the reporter names none and is not ours, it is the one that refused."""
     named = server_in(untyped(field.get("remote-mta")))
     told = server_named_in(field.get("diagnostic-code") or "")
-    told = told if told.ip else server_named_in(paragraph)
+    told = told if any(told) else server_named_in(paragraph)
     own = _reporter(report) if phase is Phase.ASYNC else None
     return Server(named.host or told.host or (None if named.ip else own), named.ip or told.ip)
 

@@ -9,7 +9,7 @@ import re
 from service.esp_kit.addresses import address_of, addresses_in
 from service.esp_kit.dsn_fields import Group
 from service.esp_kit.dsn_mime import Headers, Mail, first, read_headers
-from service.esp_kit.hosts import NO_SERVER, Server, ip_of
+from service.esp_kit.hosts import Server, ip_of
 
 _MAX_LINES = 3_000
 _MAX_LINE = 1_000
@@ -53,12 +53,13 @@ _SUBJECT = re.compile(
     r"returned mail|mail (?:failure|system error)|not delivered|unzustellbar|non remis|nondeliverable",
     re.IGNORECASE,
 )
-_NAMED_SERVER = re.compile(r"\b(?:host|by) ([A-Za-z0-9][A-Za-z0-9._-]{0,250}?)\.? ?\[(?:IPv6:)?([0-9A-Fa-f.:]{3,45})\]")
+_NAMED_SERVER = re.compile(r"\b(?:host|by|connect to) ([A-Za-z0-9][A-Za-z0-9._-]{0,250}?)\.? ?\[(?:IPv6:)?([0-9A-Fa-f.:]{3,45})\]")
+_TALKED_TO = re.compile(r"\bwhile talking to ([A-Za-z0-9][A-Za-z0-9._-]{0,250}[A-Za-z0-9])")
 _NAMED_IP = re.compile(r"(?:^|connected to |giving up on )(\d{1,3}(?:\.\d{1,3}){3})\b", re.IGNORECASE)
 _STAGES = {
     # what qmail says of the answer -> the command that was answered
     "does not like recipient": "RCPT TO",
-    "does not like my sender": "MAIL FROM",
+    "but sender was rejected": "MAIL FROM",
     "failed after i sent the message": ".",
 }
 
@@ -95,8 +96,8 @@ def server_named_in(words: str) -> Server:
     found = _NAMED_SERVER.search(words)
     if found and ip_of(found[2]):
         return Server(found[1], ip_of(found[2]))
-    bare = _NAMED_IP.search(words)
-    return Server(None, ip_of(bare[1])) if bare else NO_SERVER
+    talked, bare = _TALKED_TO.search(words), _NAMED_IP.search(words)
+    return Server(talked[1] if talked else None, ip_of(bare[1]) if bare else None)
 
 
 def stage_named_in(words: str) -> str | None:

@@ -25,33 +25,32 @@ class Counted:
     recipients: dict[str, RecipientRow] = field(default_factory=dict)
 
 
-def count(connection: Connection, new: Sequence[Incoming], recipients: Mapping[str, RecipientRow], policy: Policy) -> Counted:
+def count(connection: Connection, new: Sequence[Incoming], known: Mapping[str, RecipientRow], policy: Policy) -> Counted:
     """Count new events, in memory but for recipients whose older events have to be looked at again."""
     counted = Counted()
     by_address: dict[str, list[Incoming]] = defaultdict(list)
     for item in new:
-        address = item.labelled.event.recipient
-        if address and (item.is_attempt or item.labelled.event.kind in _ENGAGED):
-            by_address[address].append(item)
+        if item.address and (item.is_attempt or item.labelled.event.kind in _ENGAGED):
+            by_address[item.address].append(item)
     refolds: dict[str, list[Incoming]] = {}
     for address, items in by_address.items():
-        row = _with_engagement(recipients[address], items)
-        counted.recipients[address] = row
+        row = known.get(address) or RecipientRow()
         attempts = [item.attempt for item in items if item.is_attempt]
-        if needs_refold(row.history, attempts):
+        if needs_refold(row.history, attempts) and row.id:
             refolds[address] = items
+            counted.recipients[address] = _seen(row, items, row.history)
             continue
         history, cells = fold(row.history, attempts, policy.warm_days)
         _take_cells(counted, items, cells)
-        counted.recipients[address] = replace(row, history=history)
+        counted.recipients[address] = _seen(row, items, history)
     _refold(connection, refolds, counted, policy)
     return counted
 
 
-def _with_engagement(row: RecipientRow, items: Sequence[Incoming]) -> RecipientRow:
+def _seen(row: RecipientRow, items: Sequence[Incoming], history: History) -> RecipientRow:
     engaged_us = max((item.labelled.occurred_us for item in items if item.labelled.event.kind in _ENGAGED), default=0)
     hard = sum(item.labelled.counts_as_hard for item in items if item.is_attempt)
-    return replace(row, last_engaged_us=max(row.last_engaged_us, engaged_us), hard_count=row.hard_count + hard)
+    return RecipientRow(id=row.id, history=history, last_engaged_us=max(row.last_engaged_us, engaged_us), hard_count=row.hard_count + hard)
 
 
 def _take_cells(counted: Counted, items: Iterable[Incoming], cells: Iterable[tuple[Attempt, Cell]]) -> None:

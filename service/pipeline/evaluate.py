@@ -12,6 +12,7 @@ from service.alerting.holding import DueCheck
 from service.alerting.lifecycle import Alert, Change, after_check, after_sweep, judge
 from service.alerting.policy import Policy
 from service.model.moments import HOUR_US, SECOND_US
+from service.pipeline.watch import SourceWatch
 from service.store import alerts as store
 from service.store import ingest
 from service.store.database import Connection, Database
@@ -22,6 +23,7 @@ _LEASE_US = 30 * SECOND_US
 _SWEEP_US = 60 * SECOND_US
 _CHECKS_AT_ONCE = 500
 _PROOFS_KEPT_US = 72 * HOUR_US  # longer than any adapter's replay window
+_AWAY_US = HOUR_US  # nobody held the lease for so long: Hopp was away, and may have been deaf
 
 
 @dataclass(slots=True)
@@ -31,18 +33,26 @@ class Evaluator:
     database: Database
     policy: Policy
     holder: str
+    watch: SourceWatch = field(default_factory=SourceWatch)
     _swept_us: int = 0
     _scaled_us: int = 0
+    _watched_from_us: int = 0
     _e_min: float = field(default=0.0)
 
-    def run(self, now_us: int) -> list[tuple[Alert, Change]]:
-        """Evaluate what is due at this moment; returns the transitions, most often none."""
+    def run(self, now_us: int, *, is_caught_up: bool = True) -> list[tuple[Alert, Change]]:
+        """Evaluate what is due at this moment; returns the transitions, most often none.
+
+        Sources are looked at only while the inbox is `is_caught_up`: what still waits there was posted, and is no silence.
+        """
         sweeps = now_us - self._swept_us >= _SWEEP_US
         if not sweeps and not self._has_due(now_us):
             return []
         with self.database.write() as connection:
+            lease_us = store.find_lease_us(connection, _LEASE)
             if not store.acquire_lease(connection, _LEASE, self.holder, now_us=now_us, until_us=now_us + _LEASE_US):
                 return []
+            if lease_us is not None and now_us - lease_us > _AWAY_US:
+                self._watched_from_us = now_us
             self._scale(connection, now_us)
             changed = self._check(connection, store.take_due(connection, now_us, _CHECKS_AT_ONCE), now_us)
             if sweeps:
@@ -50,7 +60,16 @@ class Evaluator:
                 self._swept_us = now_us
         for alert, change in changed:
             log.info("alert_changed", domain=alert.domain, change=change, severity=alert.severity, state=alert.state)
+        if sweeps and is_caught_up:
+            self._look_at_sources(now_us)
         return changed
+
+    def _look_at_sources(self, now_us: int) -> None:
+        """A transaction of its own: what is wrong with a source must not hold up the alerts of the domains."""
+        with self.database.write() as connection:
+            found = self.watch.look(connection, now_us=now_us, watched_from_us=self._watched_from_us)
+        for name, alert, change in found:
+            log.warning("source_alert_changed", source=name, trouble=alert.trouble, change=change, state=alert.state)
 
     def _has_due(self, now_us: int) -> bool:
         """Ask before taking a write lock and a sync: most often there is nothing to do."""

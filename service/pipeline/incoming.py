@@ -19,6 +19,11 @@ class Incoming:
     teaches_lag: bool  # False for history from a file
 
     @property
+    def address(self) -> str | None:
+        """The recipient, where the event names one."""
+        return self.labelled.event.recipient
+
+    @property
     def is_attempt(self) -> bool:
         """True where it is counted in rates: delivered or bounced, to somebody, by no test source."""
         labelled = self.labelled

@@ -30,6 +30,7 @@ from service.store.ingest import SourceRow
 log = structlog.get_logger()
 _ERROR_CHARACTERS = 2_000
 _ARCHIVE_LEVEL = 1
+_TRIES = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +42,7 @@ class Tools:
     labels: Labels
     policy: Policy
     test_sources: frozenset[str]
-    perform: Callable[[ConfirmSubscription], None]  # raises HoppError where the act fails
+    perform: Callable[[ConfirmSubscription, str], None]  # the act and its source; raises HoppError where it fails
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +79,15 @@ def process(deliveries: Sequence[Delivery], tools: Tools, *, now_us: int) -> Pro
     if not deliveries:
         return Processed()
     read = [read_delivery(delivery, tools) for delivery in deliveries]
-    try:
-        return _commit(read, tools, now_us=now_us)
-    except DatabaseUnavailableError:
-        raise
-    except Exception as error:
-        if not tools.database.answers():
-            raise DatabaseUnavailableError(tools.database.silence()) from error
-        log.warning("batch_redone_singly", deliveries=len(read), error=type(error).__name__)
+    for _ in range(_TRIES):
+        try:
+            return _commit(read, tools, now_us=now_us)
+        except DatabaseUnavailableError:
+            raise
+        except Exception as error:  # whatever it was: once more, for another worker may have been first; then one by one
+            if not tools.database.answers():
+                raise DatabaseUnavailableError(tools.database.silence()) from error
+            log.warning("batch_failed", deliveries=len(read), error=type(error).__name__)
     return sum((_alone(item, tools, now_us=now_us) for item in read), Processed())
 
 
@@ -132,7 +134,7 @@ def _parse(delivery: Delivery, adapters: Mapping[str, Adapter]) -> Parsed:
 def _perform(act: ConfirmSubscription, delivery: Delivery, tools: Tools) -> Problem | None:
     """Acts come before the transaction: they may be done twice, but none is forgotten by a crash."""
     try:
-        tools.perform(act)
+        tools.perform(act, delivery.source)
     except HoppError as error:
         log.warning("act_failed", delivery=delivery.id, source=delivery.source, error=str(error))
         return Problem(error=str(error))

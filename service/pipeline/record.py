@@ -13,7 +13,7 @@ from service.alerting.counting import Cell
 from service.alerting.policy import Policy
 from service.classify.domains import DomainBook
 from service.model.events import Event
-from service.pipeline.count import count
+from service.pipeline.count import Counted, count
 from service.pipeline.domains import update_domains
 from service.pipeline.incoming import Incoming
 from service.store import ingest
@@ -34,18 +34,17 @@ def record(connection: Connection, batch: Sequence[Incoming], *, policy: Policy,
     """Write a batch in the open transaction, and schedule the checks that it calls for.
 
     1. Recipients are locked before known events are looked up: after that, nobody else can add one of theirs.
-    2. Recipients are folded before events are written: the cell is a column of the event.
+    2. Recipients are folded before anything is written: the cell is a column of the event, and new people are written once.
     3. Domains, lags and checks come last: they are the rows that several workers want, and are held only until the commit.
     """
     unique = list({item.labelled.key: item for item in reversed(batch)}.values())[::-1]
-    addresses = {item.labelled.event.recipient: item.labelled.domain for item in unique if item.labelled.event.recipient}
-    recipients = ingest.lock_recipients(connection, addresses)
-    known = ingest.known_event_keys(connection, [item.labelled.key for item in unique])
-    new = [item for item in unique if item.labelled.key not in known]
-    counted = count(connection, new, recipients, policy)
-    ingest.insert_events(connection, [_event_row(item, recipients, counted.cells) for item in new])
+    known_people = ingest.lock_recipients(connection, list({item.address for item in unique if item.address}))
+    known_keys = ingest.known_event_keys(connection, [item.labelled.key for item in unique])
+    new = [item for item in unique if item.labelled.key not in known_keys]
+    counted = count(connection, new, known_people, policy)
+    ids = _save_people(connection, new, known_people, counted)
+    ingest.insert_events(connection, [_event_row(item, ids, counted.cells) for item in new])
     ingest.change_cells(connection, counted.corrected)
-    ingest.save_recipients(connection, counted.recipients.values())
     ingest.add_hourly(connection, counted.hourly)
     update_domains(connection, new, counted.cells, policy=policy, book=book, now_us=now_us)
     return Recorded(
@@ -55,14 +54,23 @@ def record(connection: Connection, batch: Sequence[Incoming], *, policy: Policy,
     )
 
 
-def _event_row(item: Incoming, recipients: Mapping[str, RecipientRow], cells: Mapping[bytes, Cell]) -> tuple[object, ...]:
+def _save_people(connection: Connection, new: Sequence[Incoming], known: Mapping[str, RecipientRow], counted: Counted) -> dict[str, int]:
+    """Write what the batch says about people; returns the ids of all who are in it."""
+    ids = {address: row.id for address, row in known.items()}
+    unknown = {item.address for item in new if item.address and item.address not in known}
+    ids |= ingest.add_recipients(connection, {address: counted.recipients.get(address, RecipientRow()) for address in unknown})
+    ingest.save_recipients(connection, [row for address, row in counted.recipients.items() if address in known])
+    return ids
+
+
+def _event_row(item: Incoming, ids: Mapping[str, int], cells: Mapping[bytes, Cell]) -> tuple[object, ...]:
     """The row of one event, in the order of EVENT_COLUMNS."""
     labelled, event, said = item.labelled, item.labelled.event, item.labelled.classification
     return (
         labelled.key,
         item.delivery_id,
         item.source.id,
-        recipients[event.recipient].id if event.recipient else None,
+        ids[event.recipient] if event.recipient else None,
         labelled.domain,
         event.kind.value,
         labelled.occurred_us,

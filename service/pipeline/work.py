@@ -58,5 +58,5 @@ class Worker:
             done = process(batch.deliveries, self.tools, now_us=to_us(self.now()))
             if batch.deliveries:
                 batch.done()
-        self.evaluator.run(to_us(self.now()))
+        self.evaluator.run(to_us(self.now()), is_caught_up=len(batch.deliveries) < self.batch_deliveries)
         return done

@@ -43,6 +43,11 @@ def acquire_lease(connection: Connection, name: str, holder: str, *, now_us: int
     return True
 
 
+def find_lease_us(connection: Connection, name: str) -> int | None:
+    """Until when somebody holds the lease, or last held it; None where nobody ever did."""
+    return connection.execute(select(leases.c.until_us).where(leases.c.name == name)).scalar()
+
+
 def has_due(connection: Connection, now_us: int) -> bool:
     """True where a check is due."""
     return connection.execute(select(due_checks.c.domain).where(due_checks.c.due_us <= now_us).limit(1)).first() is not None

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, delete, select
 from service.alerting.counting import Attempt, Cell, History, attempt
 from service.alerting.holding import START_LOG_LAG, DueCheck
 from service.alerting.lifecycle import Recovery
+from service.model.errors import HoppError
 from service.model.moments import hour_of
 from service.model.words import EventKind, Phase
 from service.store import bulk
@@ -51,7 +52,7 @@ class SourceRow:
 class RecipientRow:
     """What is kept of one address."""
 
-    id: int
+    id: int = 0  # 0: not kept yet
     history: History = History()
     last_engaged_us: int = 0
     hard_count: int = 0
@@ -95,21 +96,14 @@ def archive(connection: Connection, rows: Sequence[bulk.Row]) -> None:
     bulk.insert(connection, deliveries, DELIVERY_COLUMNS, rows)
 
 
-def lock_recipients(connection: Connection, domains: Mapping[str, str]) -> dict[str, RecipientRow]:
-    """Rows of these addresses (address: domain), made where they are missing, and ours until the transaction ends."""
-    addresses = sorted(domains)
-    found = _select_recipients(connection, addresses)
-    missing = [address for address in addresses if address not in found]
-    if missing:
-        rows = [(address, domains[address], 0, 0, 0, 0, 0, 0, b"") for address in missing]
-        columns = ("address", "domain", *_RECIPIENT_STATE)
-        bulk.upsert(connection, recipients, columns, rows, conflict="(address) DO NOTHING")
-        found |= _select_recipients(connection, missing)
-    return found
+class RacedError(HoppError):
+    """Another worker wrote the same rows first: the same batch again finds them."""
 
 
-def _select_recipients(connection: Connection, addresses: Sequence[str]) -> dict[str, RecipientRow]:
-    rows = bulk.select_in(connection, recipients, ("address", "id", *_RECIPIENT_STATE), key="address", values=addresses, lock=True)
+def lock_recipients(connection: Connection, addresses: Sequence[str]) -> dict[str, RecipientRow]:
+    """Those of these addresses that are known, by address; their rows are ours until the transaction ends."""
+    columns = ("address", "id", *_RECIPIENT_STATE)
+    rows = bulk.select_in(connection, recipients, columns, key="address", values=sorted(addresses), lock=True)
     return {
         address: RecipientRow(
             id=id_, history=History(delivered_us, hard_us, (us, rank, bytes(key))), last_engaged_us=engaged_us, hard_count=hard_count
@@ -118,20 +112,23 @@ def _select_recipients(connection: Connection, addresses: Sequence[str]) -> dict
     }
 
 
+def add_recipients(connection: Connection, rows: Mapping[str, RecipientRow]) -> dict[str, int]:
+    """Keep recipients that were not known when they were looked up; returns their ids. Raises RacedError where one is by now."""
+    values = [(address, address.rpartition("@")[2], *_state(rows[address])) for address in sorted(rows)]
+    columns = ("address", "domain", *_RECIPIENT_STATE)
+    if bulk.upsert(connection, recipients, columns, values, conflict="(address) DO NOTHING") != len(values):
+        raise RacedError("Another worker saw one of these people first.")
+    return dict(bulk.select_in(connection, recipients, ("address", "id"), key="address", values=sorted(rows)))
+
+
 def save_recipients(connection: Connection, rows: Iterable[RecipientRow]) -> None:
     """Write what is known of these recipients."""
-    values = [
-        (
-            row.history.last_delivered_us,
-            row.history.last_hard_us,
-            row.last_engaged_us,
-            row.hard_count,
-            *row.history.newest,
-            row.id,
-        )
-        for row in rows
-    ]
-    bulk.update(connection, recipients, "id", _RECIPIENT_STATE, values)
+    bulk.update(connection, recipients, "id", _RECIPIENT_STATE, [(*_state(row), row.id) for row in rows])
+
+
+def _state(row: RecipientRow) -> bulk.Row:
+    history = row.history
+    return (history.last_delivered_us, history.last_hard_us, row.last_engaged_us, row.hard_count, *history.newest)
 
 
 def known_event_keys(connection: Connection, keys: Sequence[bytes]) -> set[bytes]:

@@ -15,6 +15,7 @@ from service.web.pages import register_pages
 from service.web.probes import register_probes
 from service.web.problems import register_problems
 from service.web.receive import register_receiver
+from service.web.refusals import Refusals
 from service.web.scrape import register_scrape
 
 
@@ -26,7 +27,8 @@ def create_app(hopp: Hopp) -> Flask:
     register_problems(app, hopp.database)
     register_guard(app, hopp)
     register_headers(app, metrics)
-    register_receiver(app, hopp, metrics)
+    app.extensions["hopp-refusals"] = refusals = Refusals(hopp)
+    register_receiver(app, hopp, metrics, refusals)
     register_probes(app, hopp)
     register_scrape(app, hopp, metrics)
     api = make_api(app)

@@ -7,7 +7,7 @@ from urllib.parse import unquote_plus
 
 from service.bootstrap import Hopp
 from service.esp_kit.adapter import Adapter, SourceTrust
-from service.settings import Settings, SourceSettings
+from service.settings import SourceSettings
 from service.telemetry.metrics import WebMetrics
 
 _NEVER_KEPT = frozenset(
@@ -78,7 +78,7 @@ def _door(source: SourceSettings, hopp: Hopp, metrics: WebMetrics) -> Door:
             options=source.options,
             certificates=hopp.certificates.at_hand,
         ),
-        url=_public_url(source, hopp.settings),
+        url=_without_credentials(hopp.settings.webhook_url(source)),
         hidden_headers=_NEVER_KEPT | hidden,
         hidden_values=frozenset(secret for secret in source.secrets if len(secret) >= _SHORTEST_SECRET),
         accepted=metrics.webhooks.labels(source.name, "accepted"),
@@ -86,9 +86,7 @@ def _door(source: SourceSettings, hopp: Hopp, metrics: WebMetrics) -> Door:
     )
 
 
-def _public_url(source: SourceSettings, settings: Settings) -> str:
-    """As it is entered at the ESP: the source's own `public_url` whole, or made from the server's."""
-    own = next(iter(source.options.get("public_url", ())), "")
-    url = own or f"{settings.public_url}/webhooks/{source.name}"
+def _without_credentials(url: str) -> str:
+    """A URL as a sender signs it: user and password are sent apart."""
     scheme, separator, rest = url.partition("://")
     return f"{scheme}{separator}{rest.rpartition('@')[2]}" if separator and "@" in rest.partition("/")[0] else url

@@ -24,6 +24,7 @@ from service.web.bodies import BrokenBodyError, UnknownEncodingError, read_body
 from service.web.delivery_ids import delivery_id
 from service.web.doors import Door, open_doors
 from service.web.problems import CONTENT_TYPE, RETRY_SECONDS, title_of
+from service.web.refusals import Refusals
 
 log = structlog.get_logger()
 ENDPOINT = "receive"
@@ -38,9 +39,9 @@ _BODY_STATUS: Mapping[type[HoppError], tuple[int, str]] = {
 }
 
 
-def register_receiver(app: Flask, hopp: Hopp, metrics: WebMetrics) -> None:
+def register_receiver(app: Flask, hopp: Hopp, metrics: WebMetrics, refusals: Refusals) -> None:
     """Open `/webhooks/<source>` for every configured source."""
-    receiver = Receiver(hopp, metrics)
+    receiver = Receiver(hopp, metrics, refusals)
     app.add_url_rule(
         "/webhooks/<source>", ENDPOINT, receiver.receive, methods=list(_METHODS), provide_automatic_options=False, strict_slashes=False
     )
@@ -49,9 +50,10 @@ def register_receiver(app: Flask, hopp: Hopp, metrics: WebMetrics) -> None:
 class Receiver:
     """Answers ESPs. Holds nothing that changes between two requests."""
 
-    def __init__(self, hopp: Hopp, metrics: WebMetrics) -> None:
+    def __init__(self, hopp: Hopp, metrics: WebMetrics, refusals: Refusals) -> None:
         self._hopp = hopp
         self._metrics = metrics
+        self._refusals = refusals
         self._doors = open_doors(hopp, metrics)
 
     def receive(self, source: str) -> Response:
@@ -161,6 +163,7 @@ class Receiver:
     def _refuse(self, door: Door, refused: Refused) -> Response:
         self._metrics.webhooks.labels(door.source.name, "refused").inc()
         self._metrics.count_refused(door.source.name, refused.reason)
+        self._refusals.count(door.source.name)
         log.warning("webhook_refused", source=door.source.name, esp=door.adapter.name, reason=refused.reason)
         status = door.adapter.answers.refused
         if refused.challenge is None:
