@@ -17,6 +17,12 @@ settings.register_profile("hopp", deadline=None, derandomize=IS_CI, print_blob=T
 settings.load_profile("hopp")
 
 
+@pytest.fixture(autouse=True)
+def _no_write_after_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread that counts refused posts would open the database of a test that is over."""
+    monkeypatch.setattr("service.web.refusals.FLUSH_SECONDS", 86_400.0)
+
+
 @contextmanager
 def _skipped_without_postgres() -> Iterator[None]:
     """A developer's machine may go without PostgreSQL, and says so; CI may not."""

@@ -14,8 +14,9 @@ from service.model.words import AlertState, Severity
 
 SHORT_HOURS, LONG_HOURS = 2, 24
 _REFUSED_LEAST = 10  # posts: a scanner that comes by is no key that has changed
-_REFUSED_SHARE = 0.5
-_WELL_SHARE = 0.2
+_REFUSED_SHARE = 2 / 3  # some senders post each event first without their password and then, being asked for it, with it: half is refused
+_WELL_SHARE = 0.55
+_WELL_LEAST = 5  # accepted posts that outweigh what was refused earlier in the day
 _REOPEN_US = 72 * HOUR_US
 
 
@@ -62,7 +63,12 @@ class Posts:
     @property
     def are_mostly_refused(self) -> bool:
         """True where so many were refused that the source's proof does not hold any more."""
-        return self.refused >= _REFUSED_LEAST and self.refused_share > _REFUSED_SHARE
+        return self.refused >= _REFUSED_LEAST and self.refused_share >= _REFUSED_SHARE
+
+    @property
+    def are_mostly_accepted(self) -> bool:
+        """True where something was accepted and no more was refused than a source in order has refused."""
+        return self.accepted > 0 and self.refused_share <= _WELL_SHARE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +136,8 @@ def judge_source(view: SourceView) -> SourceHealth:
 
 
 def _state(view: SourceView, missed_hours: float, allowed_hours: float | None) -> SourceState:
-    if view.short.are_mostly_refused or view.long.are_mostly_refused:
+    is_mended = view.short.are_mostly_accepted and view.short.accepted >= _WELL_LEAST
+    if view.short.are_mostly_refused or (view.long.are_mostly_refused and not is_mended):
         return SourceState.REFUSED
     if isinstance(view.rhythm, NoRhythm):
         return SourceState(view.rhythm.value)
@@ -164,7 +171,7 @@ def _closing(alert: SourceAlert, health: SourceHealth) -> SourceChange | None:
     """Only a proof closes: a post that was accepted, or posts that mostly are; a day without a refused one leaves nothing to mend."""
     if alert.trouble is SourceTrouble.SILENT:
         return SourceChange.RECOVERED if health.last_hour != alert.last_hour else None
-    if health.short.accepted and health.short.refused_share <= _WELL_SHARE:
+    if health.short.are_mostly_accepted:
         return SourceChange.RECOVERED
     return None if health.long.refused else SourceChange.EXPIRED
 

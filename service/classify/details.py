@@ -35,10 +35,12 @@ _KNOWN_LISTS = (
     ("kasserver", "All-Inkl"),
     ("blagr.emailsrvr", "Rackspace"),
 )
-_NAMED_LIST = re.compile(r"(?:blocked using|listed (?:in|at|by|on)|blacklisted (?:in|at|by|on)|rbl:?|dnsbl:?) ([a-z0-9-]+(?:\.[a-z0-9-]+){1,4})")
+_NAMED_LIST = re.compile(
+    r"(?:blocked using|listed (?:in|at|by|on)|blacklisted (?:in|at|by|on)|rbl:?|dnsbl:?) ([a-z0-9-]+(?:\.[a-z0-9-]+){1,4})"
+)
 _WAIT = re.compile(
-    r"(?:again|retry|wait|come back|greylist\w*|graylist\w*|delay\w*|defer\w*)[a-z ,:.;=(]{0,30}?(\d{1,5}) ?(s|sec|secs|second|seconds|m|min|mins|"
-    r"minute|minutes|h|hour|hours)\b"
+    r"(?:again|retry|wait|come back|gr[ae]ylist\w*|delay\w*|defer\w*)[a-z ,:.;=(]{0,30}?(\d{1,5}) ?"
+    r"(s|secs?|seconds?|m|mins?|minutes?|h|hours?)\b"
 )
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 _DAY_SECONDS = 86_400

@@ -15,7 +15,14 @@ _BLOCK_LIKE = frozenset({Group.BLOCK, Group.THROTTLE})
 # x.1.7 and x.1.8 speak of the sender's address; all other x.1 codes, and "mailbox" with or without "disabled", do not.
 _RECIPIENT_CODE = re.compile(r"5\.1\.(?!7$|8$)\d+|5\.2\.[01]|5\.4\.1")
 _NOT_RECIPIENT_CODE = re.compile(r"5\.7\.[01]|5\.4\.1")
-_RECIPIENT_WORDS = ("recipient address rejected", "mailbox unavailable", "user unknown", "unknown user", "no such user", "invalid recipient")
+_RECIPIENT_WORDS = (
+    "recipient address rejected",
+    "mailbox unavailable",
+    "user unknown",
+    "unknown user",
+    "no such user",
+    "invalid recipient",
+)
 _CALL_FORWARD = ("undeliverable address: host", "unverified address: host", "call forward", "callout", "callback")
 # They check the recipient after DATA as a matter of course; elsewhere a server that took RCPT knew the mailbox.
 _LATE_CHECKERS = frozenset({"proofpoint_enterprise", "yahoo", "microsoft_365", "microsoft_consumer", "google", "amazon_ses"})

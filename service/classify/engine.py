@@ -8,7 +8,7 @@ from service.classify.doubt import NO_MISGIVING, Misgiving, doubt_stage, doubt_w
 from service.classify.explanation import Explanation, explained
 from service.classify.gateways import GatewayTable
 from service.classify.groups import GROUP_OF, Group, usual_persistence
-from service.classify.matching import Matcher, Winner
+from service.classify.matching import BEFORE_RECIPIENT, Matcher, Winner
 from service.classify.reply import Reply
 from service.classify.rulebook import RuleSet
 from service.classify.tidy import Tidied, tidy
@@ -18,12 +18,6 @@ from service.model.words import Doubt, Label, Persistence, SmtpStage
 
 _CACHE_SIZE = 4096
 _LATER = frozenset({Label.RATE_LIMITED, Label.GREYLISTED, Label.SERVER_ERROR})
-_STAGE_RULES = {
-    # What is refused before RCPT TO names a recipient only by mistake.
-    SmtpStage.CONNECT: ("stage.connect", Label.REPUTATION_BLOCK),
-    SmtpStage.HELO: ("stage.connect", Label.REPUTATION_BLOCK),
-    SmtpStage.MAIL: ("stage.mail", Label.SENDER_REJECTED),
-}
 
 
 class Classifier:
@@ -66,7 +60,7 @@ class Classifier:
         winner = self._matcher.winner(tidied, stage, vendor)
         if winner is not None:
             return _as_won(winner, tidied, stage, vendor)
-        if stage in _STAGE_RULES and self._matcher.winner(tidied, None, vendor) is not None:
+        if stage in BEFORE_RECIPIENT and self._matcher.winner(tidied, None, vendor) is not None:
             return _as_staged(stage, vendor, _code_class(tidied))
         return Classification(
             label=Label.UNDETERMINED,
@@ -106,7 +100,8 @@ def _misgiving(winner: Winner, whole: str, stage: SmtpStage | None, vendor: str 
 
 
 def _as_staged(stage: SmtpStage | None, vendor: str | None, code_class: str) -> Classification:
-    rule, label = _STAGE_RULES[stage]
+    """Label what only recipient rules match, though no recipient had been named yet."""
+    rule, label = ("stage.mail", Label.SENDER_REJECTED) if stage is SmtpStage.MAIL else ("stage.connect", Label.REPUTATION_BLOCK)
     return Classification(
         label=label,
         group=GROUP_OF[label],

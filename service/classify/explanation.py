@@ -42,12 +42,11 @@ class Explanation:
         for number, line in enumerate(self.lines):
             yield f"line {number}: {line}"
         for match in self.matches:
-            yield f'{match.standing}: {match.rule} -> {match.label} by "{match.evidence}" in line {match.line} ({match.file}; {match.source})'
+            yield f'{match.standing}: {match.rule} -> {match.label} by "{match.evidence}" in line {match.line}'
+            yield f"  {match.file}; source: {match.source}"
 
 
-def explained(
-    matcher: Matcher, tidied: Tidied, stage: SmtpStage | None, vendor: str | None, classification: Classification
-) -> Explanation:
+def explained(matcher: Matcher, tidied: Tidied, stage: SmtpStage | None, vendor: str | None, classification: Classification) -> Explanation:
     """Put together what matched and what came of it."""
     winner = matcher.winner(tidied, stage, vendor)
     matches = tuple(

@@ -18,7 +18,7 @@ from service.model.words import SmtpStage
 
 _BUNDLE_LENGTH = 9_000  # characters of pattern in one set; measured as the best of few passes and few states
 _SET_MEMORY = 32 << 20
-_BEFORE_RECIPIENT = frozenset({SmtpStage.CONNECT, SmtpStage.HELO, SmtpStage.MAIL})
+BEFORE_RECIPIENT = frozenset({SmtpStage.CONNECT, SmtpStage.HELO, SmtpStage.MAIL})  # nothing refused here is about a recipient
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,4 +139,4 @@ def counts(rule: Rule, stage: SmtpStage | None, vendor: str | None) -> bool:
         return False
     if rule.stages and stage not in rule.stages:
         return False
-    return stage not in _BEFORE_RECIPIENT or GROUP_OF[rule.label] is not Group.RECIPIENT
+    return stage not in BEFORE_RECIPIENT or GROUP_OF[rule.label] is not Group.RECIPIENT

@@ -7,7 +7,6 @@ its own example is a fault in the files and is refused here, with its place and 
 import hashlib
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from service.classify.rulebook import Fingerprint, Rule, RuleError, RuleSet, read_fingerprint, read_rule
 from service.classify.trial import try_rules

@@ -162,7 +162,9 @@ def _folded(rest: str, words: str, code: str, status: str) -> str:
 
 def _stage_in(words: str) -> SmtpStage | None:
     # Nine answers in ten name no stage, and looking for plain words is five times as fast as the expression.
-    if not (" to" in words or "after " in words or "during " in words or "sending " in words or "greeting" in words or "handshake" in words):
+    if not (
+        " to" in words or "after " in words or "during " in words or "sending " in words or "greeting" in words or "handshake" in words
+    ):
         return None
     found = _STAGE.search(words)
     if found is None:

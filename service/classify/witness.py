@@ -21,12 +21,12 @@ _CLASSES: Mapping[Label, str] = {
     Label.INACTIVE_MAILBOX: "inactivemailbox mailboxinactive erruserinactive errmailboxdiscarded",
     Label.MAILBOX_FULL: "mailboxfull overquota quotaissues quotaexceeded errmailboxfull 22",
     Label.MESSAGE_TOO_LARGE: "messagetoolarge errtoolarge 23",
-    Label.REPUTATION_BLOCK: "reputation spamblock errblacklisted blacklist senderblocked espblock 50 51",
+    Label.REPUTATION_BLOCK: "reputation spamblock errblacklisted blacklist senderblocked espblock 51",
     Label.CONTENT_BLOCK: (
         "content contentrejected attachmentrejected spamcontent spamrelated contentrelated virusrelated prohibitedattachment"
         " spamnotification virusnotification contentfilter contentblocked errspamrejected spam spamgmail virus spamdetected 52 53"
     ),
-    Label.POLICY_BLOCK: "policyrelated policyissue serverpolicy relayingissues relaydenied relayfail policy blocked block 54",
+    Label.POLICY_BLOCK: "policyrelated policyissue serverpolicy relayingissues relaydenied relayfail policy blocked block 50 54",
     Label.AUTH_FAILURE: "authenticationfailed dmarcpolicy spfproblem auth",
     Label.RATE_LIMITED: "frequencyorvolumetoohigh toomanyrecipients throttled rate",
     Label.GREYLISTED: "greylisted greylisting greylist",
@@ -65,10 +65,11 @@ def disagreement(label: Label, esp_label: Label | None, esp_words: str, reported
         return Misgiving(Doubt.POSSIBLE, f'the ESP files this under "{esp_words}", not under the recipient')
     if mine is Group.RECIPIENT and reported_type is ReportedType.BLOCK:
         return Misgiving(Doubt.POSSIBLE, "the ESP reports a block, not a missing recipient")
-    if mine not in _REFUSES_MAIL:
+    if mine is Group.RECIPIENT or mine is Group.NONE:
         return None
+    doubt = Doubt.LIKELY if mine in _REFUSES_MAIL else Doubt.POSSIBLE
     if theirs is Group.RECIPIENT:
-        return Misgiving(Doubt.LIKELY, f'the ESP files this under "{esp_words}", the answer says otherwise')
+        return Misgiving(doubt, f'the ESP files this under "{esp_words}", the answer says otherwise')
     if reported_type is ReportedType.HARD:
-        return Misgiving(Doubt.LIKELY, "the ESP reports a hard bounce, the answer refuses the mail and not the recipient")
+        return Misgiving(doubt, "the ESP reports a hard bounce, the answer does not speak against the recipient")
     return None

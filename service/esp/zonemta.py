@@ -11,7 +11,7 @@ from service.esp_kit.addresses import address_of
 from service.esp_kit.dates import moment_of
 from service.esp_kit.flat import read_flat
 from service.esp_kit.identity import identity_of
-from service.esp_kit.jsontext import JsonObject, text
+from service.esp_kit.jsontext import MAX_TEXT, JsonObject, text
 from service.esp_kit.reading import NotAnEventError, read_items
 from service.esp_kit.replies import MAX_DIAGNOSTIC, Reply, read_reply
 from service.esp_kit.sign import BASIC
@@ -50,7 +50,7 @@ def _read(item: JsonObject) -> Iterator[Event]:
         raise NotAnEventError("the bounce has no address in 'to'")
     reply, category = read_reply(text(item, "response", MAX_DIAGNOSTIC)), text(item, "category")
     message_id, sequence = text(item, "id"), text(item, "seq")
-    event_id = ".".join(part for part in (message_id, sequence) if part) or None
+    event_id = ".".join(part for part in (message_id, sequence) if part)[:MAX_TEXT] or None
     occurred_at = moment_of(item.get("time"))
     yield Event(
         kind=EventKind.BOUNCED,
