@@ -48,4 +48,4 @@ def child_exit(_server: Any, worker: Any) -> None:  # noqa: ANN401 - gunicorn's 
     if workers > 1:
         from prometheus_client import multiprocess  # noqa: PLC0415 - it reads the folder's name when imported
 
-        multiprocess.mark_process_dead(worker.pid)
+        multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]  # untyped in prometheus_client

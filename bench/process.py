@@ -30,7 +30,7 @@ _HOT_SHARE = 0.8  # of all mail for one domain
 
 def deliveries(count: int, seed: int) -> list[Delivery]:
     """Single-event posts of Mailgun, most for one domain, one in twenty a bounce."""
-    chance = random.Random(seed)  # noqa: S311 - made-up traffic, no secret
+    chance = random.Random(seed)
     return [_delivery(number, seed, chance) for number in range(count)]
 
 
@@ -55,7 +55,12 @@ def _delivery(number: int, seed: int, chance: random.Random) -> Delivery:
     body = {"signature": {"timestamp": "1", "token": f"{seed}-{number}".ljust(50, "t"), "signature": "0" * 64}, "event-data": event}
     received_at = at + timedelta(seconds=2)
     return Delivery(
-        id=delivery_id(received_at), source="mg", esp="mailgun", received_at=received_at, body=orjson.dumps(body), content_type="application/json"
+        id=delivery_id(received_at),
+        source="mg",
+        esp="mailgun",
+        received_at=received_at,
+        body=orjson.dumps(body),
+        content_type="application/json",
     )
 
 

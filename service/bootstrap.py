@@ -64,19 +64,19 @@ class Hopp:
             raise HoppError(message)
         confirm(act.url)
 
-    def _watched_sources(self) -> frozenset[str]:
-        return frozenset(source.name for source in self.settings.sources if not source.is_test)
-
     def worker(self, stopping: Signal) -> Worker:
         """A worker that stops after the batch in hand once the signal is set."""
         return Worker(
             inbox=self.inbox,
             tools=self.tools(),
-            evaluator=Evaluator(self.database, self.policy, holder=uuid4().hex, watch=SourceWatch(self._watched_sources())),
+            evaluator=Evaluator(self.database, self.policy, holder=uuid4().hex, watch=self._watch()),
             batch_deliveries=self.settings.batch_deliveries,
             now=self.now,
             stopping=stopping,
         )
+
+    def _watch(self) -> SourceWatch:
+        return SourceWatch({source.name: (source.esp, source.is_test) for source in self.settings.sources})
 
 
 def build(settings: Settings, *, now: Callable[[], datetime] | None = None, certificates: CertificateStore | None = None) -> Hopp:

@@ -41,10 +41,10 @@ _LONGEST_ADDRESS = 400  # RFC 5321, section 4.5.3.1: 64 + 1 + 255, and what stan
 _SOFT_BREAK = re.compile(r"=\r?\n")
 _QUOTED_PAIR = re.compile(r"=(?:3D|0D|0A|C[2-9A-F]=[89AB][0-9A-F]|[DE][0-9A-F]=[89AB][0-9A-F])")
 _PREFIX = re.compile(r"(?:(?:diagnostic-code: ?)?(?:smtp|unix|lmtp|dns|x-[a-z-]{1,20}) ?; ?|[a-z]{1,20}error: (?=[245]\d\d))")
-_HEAD = re.compile(r"[^a-z0-9]{0,5}(?:([245]\d\d)(?=[^\w.]|$))?(?:', \[')?[ :#(\-]{0,4}([245]\.\d{1,3}\.\d{1,3}(?![\d.]))?[ :)\-]{0,4}")
+_HEAD = re.compile(r"[^a-z0-9]{0,5}(?:([245]\d\d)(?=[^\w.]|$))?(?:', \[')?[ :#(\-']{0,4}([245]\.\d{1,3}\.\d{1,3}(?![\d.]))?[ :)\-]{0,4}")
 _STATUS = re.compile(r"(?<![\w.])[45]\.\d{1,3}\.\d{1,3}(?![.\d]*\d)")
 # A second reply inside the first: what the server behind the gateway, or the last try before giving up, answered.
-_INNER = re.compile(r"[:>'\"(\]<-] ?([45]\d\d)(?:', \['|[ -]'?)(?=[#<\"'(\[]|[^\W\d]|[45]\.\d)")
+_INNER = re.compile(r"(?:[:>'\"(\]<-] ?| (?=[45]\d\d-'))([45]\d\d)(?:', \['|[ -]'?)(?=[#<\"'(\[]|[^\W\d]|[45]\.\d)")
 _STAGE = re.compile(
     r"(?:in reply to|after|in response to|during|while sending) (?:the |pipelined )?"
     r"(end of data|rcpt to|mail from|data|ehlo|helo|initial connection)"

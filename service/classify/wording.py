@@ -16,7 +16,5 @@ _VARIABLE = re.compile(
 
 def wording(text: str) -> str:
     """Give an answer's wording with everything that varies replaced, for counting: equal wordings want one rule."""
-    line = tidy(text).lines[0]
-    head, _, words = line.partition(" ")
-    status, _, words = words.partition(" ")
-    return f"{head} {status} {_VARIABLE.sub('#', words)}".strip()
+    code, status, words = tidy(text).lines[0].split(" ", 2)
+    return " ".join(part for part in (code, status, _VARIABLE.sub("#", words)) if part not in ("", "-"))

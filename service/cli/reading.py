@@ -7,7 +7,7 @@ import click
 import orjson
 
 from service.bootstrap import build
-from service.classify.engine import Explanation
+from service.classify.explanation import Explanation
 from service.classify.reply import Reply
 from service.esp_kit.printing import event_as_dict
 from service.model.errors import UnreadableError
@@ -90,11 +90,7 @@ def _print_explanation(explanation: Explanation, *, as_json: bool) -> None:
     if as_json:
         click.echo(orjson.dumps(explanation).decode())
         return
-    answer = explanation.classification
-    click.echo(f"{answer.label}: {explanation.why}")
-    for line in explanation.lines:
-        click.echo(f"  read as: {line}")
-    for match in explanation.matches:
-        click.echo(f"  {match.rule:<40} {match.label:<20} {match.file:<26} {match.why}: {match.evidence!r}")
-    if answer.label is Label.UNDETERMINED:
-        click.echo("  No rule knows this wording. An own rule can: docs/own-rules.md")
+    for line in explanation.as_lines():
+        click.echo(line)
+    if explanation.classification.label is Label.UNDETERMINED:
+        click.echo("No rule knows this wording. A rule of your own can: docs/own-rules.md")

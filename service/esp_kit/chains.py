@@ -11,6 +11,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from service.esp_kit.certificates import signing_key
 from service.esp_kit.proof import as_bytes
 
 _LONGEST_CHAIN = 6
@@ -20,13 +21,7 @@ def chained_key(pem: bytes, authorities: Iterable[str], now: datetime) -> rsa.RS
     """The RSA key of the PEM's first certificate; None where no chain of valid certificates leads from it to an authority."""
     chain = _certificates(pem)
     trusted = [certificate for authority in authorities for certificate in _certificates(as_bytes(authority))]
-    if not chain or not _leads_to(chain, trusted, now):
-        return None
-    try:
-        key = chain[0].public_key()
-    except (ValueError, UnsupportedAlgorithm):
-        return None
-    return key if isinstance(key, rsa.RSAPublicKey) else None
+    return signing_key(pem, now) if chain and _leads_to(chain, trusted, now) else None
 
 
 def _leads_to(chain: tuple[x509.Certificate, ...], trusted: list[x509.Certificate], now: datetime) -> bool:

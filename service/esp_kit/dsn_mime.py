@@ -6,6 +6,7 @@ would cost it a time that grows with their depth, and what it cannot decode it l
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from email.errors import MessageError
 from email.header import decode_header, make_header
@@ -152,19 +153,15 @@ def _parameter(message: Message, name: str) -> str:
     """A parameter of the content type; '' where it is missing or broken."""
     carrier = Message()
     carrier["content-type"] = (first(headers_of(message), "content-type") or "")[:1_000].replace("\r", " ")
-    try:
-        value = carrier.get_param(name)
-    except (ValueError, LookupError):
-        return ""
+    value = carrier.get_param(name)
     found = value[2] if isinstance(value, tuple) else value or ""
     return clean_text(found).strip()
 
 
 def _body(message: Message) -> bytes:
-    try:
+    payload: object = None
+    with suppress(ValueError):  # some versions of Python raise it for broken uuencoding
         payload = message.get_payload(decode=True)
-    except (ValueError, LookupError):
-        return b""
     return payload if isinstance(payload, bytes) else b""
 
 

@@ -23,6 +23,7 @@ from service.alerting.sources import (
 )
 from service.model.moments import hour_of
 from service.model.words import AlertState
+from service.store import ingest
 from service.store import source_alerts as store
 from service.store.database import Connection
 from service.store.source_alerts import StoredSourceAlert
@@ -46,9 +47,9 @@ class _Learnt:
 
 @dataclass(slots=True)
 class SourceWatch:
-    """Watches the configured sources that are no test sources."""
+    """Watches the configured sources (by name: ESP and test mark) that are no test sources."""
 
-    names: frozenset[str] = frozenset()
+    sources: Mapping[str, tuple[str, bool]] = field(default_factory=dict)
     _learnt: dict[int, _Learnt] = field(default_factory=dict)
     _learnt_in_hour: int = -1
 
@@ -58,7 +59,7 @@ class SourceWatch:
         Before `watched_from_us` Hopp itself was away: what it could not hear then is no silence.
         """
         now_hour = hour_of(now_us)
-        ids = store.find_sources(connection, self.names)
+        ids = self._watched_ids(connection, now_us)
         self._learn(connection, ids, now_hour)
         posts = store.load_posts(connection, ids.values(), now_hour - LONG_HOURS + 1)
         judged = {
@@ -74,6 +75,14 @@ class SourceWatch:
         ]
         _let_go(connection, newest, set(judged), now_us)
         return transitions
+
+    def _watched_ids(self, connection: Connection, now_us: int) -> Mapping[str, int]:
+        """Also of those that never posted: from the first look on they are in the tables, where people look for them."""
+        found = store.find_sources(connection, self.sources)
+        missing = {name: self.sources[name] for name in self.sources.keys() - found.keys()}
+        added = ingest.ensure_sources(connection, missing, now_us)
+        found |= {name: row.id for name, row in added.items()}
+        return {name: source_id for name, source_id in sorted(found.items()) if not self.sources[name][1]}
 
     def _learn(self, connection: Connection, ids: Mapping[str, int], now_hour: int) -> None:
         if self._learnt_in_hour == now_hour:

@@ -33,8 +33,8 @@ class StoredSourceAlert:
 
 
 def find_sources(connection: Connection, names: Collection[str]) -> dict[str, int]:
-    """Ids of those of the sources that ever posted."""
-    rows = connection.execute(select(sources.c.name, sources.c.id).where(sources.c.name.in_(names)).order_by(sources.c.name))
+    """Ids of those of the sources that are in the tables."""
+    rows = connection.execute(select(sources.c.name, sources.c.id).where(sources.c.name.in_(names)))
     return {row.name: row.id for row in rows}
 
 

@@ -8,6 +8,7 @@ from service.web.api.alerts import alerts_routes
 from service.web.api.deliveries import deliveries_routes
 from service.web.api.domains import domains_routes
 from service.web.api.events import events_routes
+from service.web.api.sources import sources_routes
 from service.web.guard import register_guard
 from service.web.headers import register_headers
 from service.web.openapi import make_api
@@ -32,7 +33,7 @@ def create_app(hopp: Hopp) -> Flask:
     register_probes(app, hopp)
     register_scrape(app, hopp, metrics)
     api = make_api(app)
-    for routes in (alerts_routes(hopp), domains_routes(hopp), events_routes(hopp), deliveries_routes(hopp)):
+    for routes in (alerts_routes(hopp), domains_routes(hopp), events_routes(hopp), deliveries_routes(hopp), sources_routes(hopp)):
         api.register_blueprint(routes.blueprint)
     register_pages(app, api)
     return app

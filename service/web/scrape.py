@@ -11,10 +11,11 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from service.alerting.sources import SourceTrouble
 from service.bootstrap import Hopp
 from service.inbox.port import Inbox
 from service.model.moments import SECOND_US, to_us
-from service.store.reading.health import Health, HealthReader, SourceHealth
+from service.store.reading.health import Health, HealthReader, SourceHealth, WatchedSource
 from service.telemetry.metrics import WebMetrics
 
 log = structlog.get_logger()
@@ -83,6 +84,7 @@ def _health_metrics(health: Health, now_us: int) -> Iterable[Metric]:
     yield GaugeMetricFamily("hopp_due_checks", "Recipient domains that wait for their denominator.", value=health.due_checks)
     yield GaugeMetricFamily("hopp_due_checks_overdue_seconds", "How long the oldest check has been due; 0 where none is.", value=overdue)
     yield from _source_metrics(health.sources, now_us)
+    yield from _watch_metrics(health.watched)
 
 
 def _source_metrics(sources: Iterable[SourceHealth], now_us: int) -> Iterable[Metric]:
@@ -95,3 +97,18 @@ def _source_metrics(sources: Iterable[SourceHealth], now_us: int) -> Iterable[Me
         lag.add_metric((source.name,), source.lag_seconds)
     yield quiet
     yield lag
+
+
+def _watch_metrics(sources: Iterable[WatchedSource]) -> Iterable[Metric]:
+    alerts = GaugeMetricFamily("hopp_source_alerts", "1 while this alert about the source fires, else 0.", labels=("source", "alert"))
+    missed = GaugeMetricFamily("hopp_source_missed_hours", "Hours with posts to be expected since a source's last one.", labels=("source",))
+    allowed = GaugeMetricFamily("hopp_source_allowed_hours", "So many missed hours are silence; none without a rhythm.", labels=("source",))
+    for source in sources:
+        for trouble in SourceTrouble:
+            alerts.add_metric((source.name, trouble.value), float(trouble.value in source.firing))
+        missed.add_metric((source.name,), source.missed_hours)
+        if source.allowed_hours is not None:
+            allowed.add_metric((source.name,), source.allowed_hours)
+    yield alerts
+    yield missed
+    yield allowed

@@ -1,13 +1,19 @@
 """The views are promises: each column is selected here by name, and the numbers are those of the tables."""
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+import pytest
 from sqlalchemy import text
 
-from service.model.moments import to_us
+from service.model.moments import hour_of, to_us
 from service.pipeline.evaluate import Evaluator
+from service.pipeline.watch import SourceWatch
+from service.store import ingest
 from tests.pipeline.worlds import POLICY, START, database_at, event, hard, put
 
+_PAGE = (Path(__file__).parents[2] / "docs/views.md").read_text(encoding="utf-8")
 _DOMAIN_HOURLY = (
     "hour", "domain", "source", "esp", "sending_ip", "campaign", "domain_class", "gateway", "attempts", "delivered",
     "reported_hard", "soft", "repeat_hard", "warm_attempts", "warm_hard", "cold_attempts", "cold_hard",
@@ -16,6 +22,10 @@ _ALERT = (
     "alert_id", "state", "severity", "domain", "domain_class", "gateway", "cause", "window_hours", "window_end", "attempts",
     "reported_hard", "believed_hard", "rate", "baseline", "threshold", "opened_at", "last_true_at", "closed_at", "close_reason",
     "reopen_count", "updated_at",
+)  # fmt: skip
+_SOURCE_HEALTH = (
+    "source", "esp", "is_test", "state", "judged_at", "last_received_at", "last_post_at", "missed_hours", "allowed_hours",
+    "accepted_24h", "refused_24h", "silent_since", "refused_since",
 )  # fmt: skip
 _WEEK = -7 * 24 * 60
 
@@ -52,10 +62,54 @@ def test_v_alert_has_its_columns_and_the_alerts_own_figures(database_url: str) -
     database.close()
 
 
+def test_v_source_health_has_its_columns_and_says_since_when(database_url: str) -> None:
+    database = database_at(database_url)
+    now_us, hour = to_us(START), hour_of(to_us(START))
+    put(database, [event(minutes=-60)])
+    put(database, [event(minutes=-60)], source="probe", test=True)
+    with database.write() as connection:
+        acme = ingest.ensure_sources(connection, {"acme": ("generic", False)}, now_us)["acme"].id
+        ingest.count_outcomes(connection, {(acme, past, "deliveries"): 1 for past in range(hour - 400, hour - 20)})
+        watch = SourceWatch({"acme": ("generic", False), "probe": ("generic", True)})
+        watch.look(connection, now_us=now_us)
+        ingest.count_outcomes(connection, {(acme, hour, "refused"): 50})
+        watch.look(connection, now_us=now_us + 60_000_000)
+    with database.read() as connection:
+        found = connection.execute(text(f"SELECT {', '.join(_SOURCE_HEALTH)} FROM v_source_health ORDER BY source")).mappings()
+        watched, unwatched = found
+
+    assert (watched["state"], watched["missed_hours"], watched["allowed_hours"]) == ("refused", 20, 12)
+    assert (watched["accepted_24h"], watched["refused_24h"], watched["is_test"]) == (3, 50, 0)
+    assert _moment(watched["silent_since"]) == START
+    assert _moment(watched["refused_since"]) == _moment(watched["judged_at"]) == START + timedelta(minutes=1)
+    assert _moment(watched["last_post_at"]) == START - timedelta(hours=21)
+    assert _moment(watched["last_received_at"]) == START - timedelta(minutes=59)
+    assert (unwatched["source"], unwatched["state"], unwatched["is_test"], unwatched["accepted_24h"]) == ("probe", "unwatched", 1, 0)
+    assert (unwatched["judged_at"], unwatched["silent_since"], unwatched["refused_since"]) == (None, None, None)
+    database.close()
+
+
+def test_every_column_of_v_source_health_is_described_in_postgresql(postgres_url: str) -> None:
+    database = database_at(postgres_url)
+    described = text("SELECT col_description('v_source_health'::regclass, n) FROM generate_series(1, :columns) AS n")
+    with database.read() as connection:
+        assert None not in connection.execute(described, {"columns": len(_SOURCE_HEALTH)}).scalars().all()
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("view", "columns"), [("v_domain_hourly", _DOMAIN_HOURLY), ("v_alert", _ALERT), ("v_source_health", _SOURCE_HEALTH)]
+)
+def test_the_page_names_every_column_of_every_view(view: str, columns: tuple[str, ...]) -> None:
+    _, _, section = _PAGE.partition(f"\n## {view}\n")
+    rows = re.findall(r"^\| (`.*?) \| ", section.partition("\n## ")[0], re.MULTILINE)
+    assert re.findall(r"`(\w+)`", " ".join(rows)) == list(columns)
+
+
 def test_no_view_shows_an_address(database_url: str) -> None:
     database = database_at(database_url)
     put(database, [event(), hard(minutes=5, message="m2")])
     with database.read() as connection:
-        for view in ("v_domain_hourly", "v_alert"):
+        for view in ("v_domain_hourly", "v_alert", "v_source_health"):
             assert "@" not in str(connection.execute(text(f"SELECT * FROM {view}")).all())
     database.close()

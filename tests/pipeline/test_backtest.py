@@ -19,7 +19,7 @@ _STEP_SECONDS = 10
 def _history() -> list[Event]:
     """Weeks of calm, a block at one domain, its recovery, and a trickle at another."""
     people = [f"p{number}@steel.example" for number in range(8)]
-    chance = random.Random(3)  # noqa: S311 - moments of a made-up history, no secret
+    chance = random.Random(3)
     calm = [event(person, minutes=_WEEK + chance.uniform(0, 600), message="calm") for person in people]
     others = [event(f"o{number}@gmx.example", minutes=chance.uniform(0, 300), message="other") for number in range(30)]
     block = [hard(person, minutes=10 + chance.uniform(0, 15), message="block") for person in people]

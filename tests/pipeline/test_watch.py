@@ -42,7 +42,7 @@ def post(database: Database, hours: Iterable[int], *, source: str = "acme", outc
 
 
 def evaluator(database: Database, *names: str) -> Evaluator:
-    return Evaluator(database, POLICY, holder="one", watch=SourceWatch(frozenset(names or ("acme",))))
+    return Evaluator(database, POLICY, holder="one", watch=SourceWatch(dict.fromkeys(names or ("acme",), ("sendgrid", False))))
 
 
 def look(database: Database, *, hours: float = 0, watching: Evaluator | None = None) -> None:
@@ -103,18 +103,23 @@ def test_refused_posts_open_an_alert_of_their_own(database: Database) -> None:
 
 
 def test_a_source_that_never_got_through_is_refused(database: Database) -> None:
-    settings = Settings(database="", inbox="", sources=(SourceSettings(name="acme", esp="postmark"),))
+    settings = Settings(database="", inbox="", sources=(SourceSettings(name="acme", esp="sendgrid"),))
     for _ in range(2):
         record_refused(database, {("acme", NOW_HOUR): 6}, settings, NOW_US)
     look(database)
     assert rows(database, "SELECT trouble, refused FROM source_alerts") == [("source_refused", 12)]
-    assert rows(database, "SELECT name, esp FROM sources") == [("acme", "postmark")]
 
 
-def test_test_sources_and_removed_ones_are_not_watched(database: Database) -> None:
-    post(database, MONTH[:-13], source="old")
-    look(database)
+def test_test_sources_and_those_that_nobody_configured_are_not_watched(database: Database) -> None:
+    for name in ("acme", "probe"):
+        post(database, MONTH[:-13], source=name)
+    Evaluator(database, POLICY, holder="one", watch=SourceWatch({"probe": ("sendgrid", True)})).run(NOW_US)
     assert (alerts(database), rows(database, "SELECT * FROM source_health")) == ([], [])
+
+
+def test_a_configured_source_that_never_posted_can_be_found(database: Database) -> None:
+    look(database)
+    assert rows(database, "SELECT source, state, last_post_at, accepted_24h FROM v_source_health") == [("acme", "learning", None, 0)]
 
 
 def test_a_source_that_is_taken_out_leaves_no_alert_behind(database: Database) -> None:
@@ -122,7 +127,7 @@ def test_a_source_that_is_taken_out_leaves_no_alert_behind(database: Database) -
     look(database)
     look(database, hours=0.1, watching=evaluator(database, "another"))
     assert (alerts(database), reasons(database)) == ([("source_silent", "resolved")], ["opened", "unwatched"])
-    assert rows(database, "SELECT * FROM source_health") == []
+    assert rows(database, "SELECT state FROM source_health") == [("learning",)]
 
 
 def test_what_was_not_heard_while_hopp_was_away_is_no_silence(database: Database) -> None:
@@ -153,16 +158,18 @@ def test_sources_are_not_judged_while_posts_wait_in_the_inbox(tmp_path: Path) ->
         sources=(SourceSettings(name="acme", esp="sendgrid"),),
         batch_deliveries=2,
     )
-    moments = iter([*[START] * 3, *[START + timedelta(minutes=2)] * 3])
-    hopp = build(settings, now=lambda: next(moments))
+    clock = [START]
+    hopp = build(settings, now=lambda: clock[-1])
     migrate(hopp.database)
     hopp.inbox.prepare()
     post(hopp.database, MONTH[:-13])
     for number in range(3):
         hopp.inbox.append(Delivery(id=f"{number:032}", source="acme", esp="sendgrid", received_at=START, body=b"[]"))
     worker = hopp.worker(Signal())
-    for judged in ([], [("regular",)]):
-        worker.step()
-        assert rows(hopp.database, "SELECT state FROM source_health") == judged
+    worker.step()
+    assert rows(hopp.database, "SELECT state FROM source_health") == []
+    clock.append(START + timedelta(minutes=2))
+    worker.step()
+    assert rows(hopp.database, "SELECT state FROM source_health") == [("regular",)]
     hopp.inbox.close()
     hopp.database.close()

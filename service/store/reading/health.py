@@ -1,5 +1,6 @@
 """How are the sources, the checks and the alerts doing, in figures cheap enough for every scrape?"""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import exp
@@ -9,7 +10,9 @@ from sqlalchemy import Connection, and_, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from service.model.moments import HOUR_US
+from service.model.words import AlertState
 from service.store.database import Database, DatabaseUnavailableError
+from service.store.source_tables import source_alerts, source_health
 from service.store.tables import alerts, due_checks, source_hourly, source_lag, sources
 
 _SETTLED_HOURS = 72  # hours older than this hardly change, so their sum is kept and read again each hour
@@ -28,11 +31,23 @@ class SourceHealth:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WatchedSource:
+    """How a watched source was doing when it was last looked at."""
+
+    name: str
+    state: str
+    missed_hours: float
+    allowed_hours: float | None
+    firing: frozenset[str]  # troubles with an open alert
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
     """All that /metrics asks the database."""
 
     outcomes: Totals
     sources: tuple[SourceHealth, ...]
+    watched: tuple[WatchedSource, ...]
     alerts: Mapping[tuple[str, str], int]  # by state and severity
     due_checks: int
     oldest_due_us: int | None
@@ -66,6 +81,7 @@ class HealthReader:
         return Health(
             outcomes=self._outcomes(connection, now_us // HOUR_US),
             sources=_sources(connection),
+            watched=_watched(connection),
             alerts=_alerts(connection),
             due_checks=due[0],
             oldest_due_us=due[1],
@@ -106,6 +122,29 @@ def _sources(connection: Connection) -> tuple[SourceHealth, ...]:
     return tuple(
         SourceHealth(name=name, last_received_us=received_us, lag_seconds=exp(min(log_lag, 20.0)))
         for name, received_us, log_lag in connection.execute(statement)
+    )
+
+
+def _watched(connection: Connection) -> tuple[WatchedSource, ...]:
+    firing: dict[int, set[str]] = defaultdict(set)
+    open_alerts = select(source_alerts.c.source_id, source_alerts.c.trouble).where(source_alerts.c.state == AlertState.FIRING.value)
+    for source_id, trouble in connection.execute(open_alerts):
+        firing[source_id].add(trouble)
+    health = source_health.c
+    rows = connection.execute(
+        select(sources.c.id, sources.c.name, health.state, health.missed_hours, health.allowed_hours)
+        .join(source_health, health.source_id == sources.c.id)
+        .order_by(sources.c.name)
+    )
+    return tuple(
+        WatchedSource(
+            name=row.name,
+            state=row.state,
+            missed_hours=row.missed_hours,
+            allowed_hours=row.allowed_hours,
+            firing=frozenset(firing.get(row.id, ())),
+        )
+        for row in rows
     )
 
 

@@ -1,3 +1,5 @@
+"""Which classifier do the tests ask?"""
+
 from importlib.resources import files
 
 import pytest
@@ -27,3 +29,13 @@ def gateways() -> GatewayTable:
 @pytest.fixture(scope="session")
 def classifier(ruleset: RuleSet, gateways: GatewayTable) -> Classifier:
     return Classifier(ruleset, gateways)
+
+
+@pytest.fixture(scope="session")
+def second_classifier(ruleset: RuleSet, gateways: GatewayTable) -> Classifier:
+    return Classifier(ruleset, gateways)
+
+
+@pytest.fixture(scope="session")
+def consumer_domains() -> str:
+    return files("service.classify").joinpath("data/consumer_domains.txt").read_text(encoding="utf-8")

@@ -1,3 +1,5 @@
+"""Are the rule files sound, and are faulty ones refused with their place?"""
+
 import pytest
 
 from service.classify.groups import GROUP_OF

@@ -1,3 +1,5 @@
+"""Is an answer freed from its wrappings?"""
+
 import pytest
 
 from service.classify.tidy import MAX_LINE, tidy
@@ -13,13 +15,19 @@ _FIRST_LINES = {
     "prefix without blank": ("smtp;550 5.1.1 gone", "550 5.1.1 gone"),
     "diagnostic header": ("Diagnostic-Code: smtp; 550 5.1.1 gone", "550 5.1.1 gone"),
     "error class": (" RecipientError: 550 5.1.1 gone", "550 5.1.1 gone"),
-    "host said": ("host mx.example.com[203.0.113.9] said: 550 5.1.1 gone (in reply to RCPT TO command)", "550 5.1.1 gone (in reply to rcpt to command)"),
+    "host said": (
+        "host mx.example.com[203.0.113.9] said: 550 5.1.1 gone (in reply to RCPT TO command)",
+        "550 5.1.1 gone (in reply to rcpt to command)",
+    ),
     "refused to talk": ("host mx.example.com[203.0.113.9] refused to talk to me: 421 4.3.2 No resources", "421 4.3.2 no resources"),
     "last transfail": ("554 5.4.7 [internal] message timeout (last transfail: 451 4.7.1 Wait)", "451 4.7.1 wait)"),
     "IronPort": ("5.1.0 - Unknown address error 550-'5.7.1 denied' (delivery attempts: 0)", "550 5.7.1 denied' (delivery attempts: 0)"),
     "IronPort tuple": ("5.3.0 - Other mail system problem ('554', ['5.7.1 poor name'])", "554 5.7.1 poor name'])"),
     "gateway quotes": ("550 permanent failure for one or more recipients (jo@example.com:552 5.2.2 full)", "552 5.2.2 full)"),
-    "Exim": ("SMTP error from remote mail server after RCPT TO:<jo@example.com>: host mx.example.com [203.0.113.9]: 550 gone", "550 - gone"),
+    "Exim": (
+        "SMTP error from remote mail server after RCPT TO:<jo@example.com>: host mx.example.com [203.0.113.9]: 550 gone",
+        "550 - gone",
+    ),
     "multi-line": ("550-5.1.1 one\r\n550-5.1.1 two\r\n550 5.1.1 three", "550 5.1.1 one two three"),
     "multi-line without status": ("550-one\n550-two\n550 three", "550 - one two three"),
     "written-out line ends": ("550-5.1.1 one\\r\\n550 5.1.1 two", "550 5.1.1 one two"),
@@ -31,7 +39,7 @@ _FIRST_LINES = {
     "marks": ("550 Boîte aux lettres désactivée", "550 - boite aux lettres desactivee"),
     "no Latin": ("550 Ящик", "550 - ящик"),
     "control characters": ("550 5.1.1 a\x00b\x1b[0m", "550 5.1.1 a b [0m"),
-    "lone surrogate": ("550 5.1.1 \ud800", "550 5.1.1  "),
+    "lone surrogate": ("550 5.1.1 \ud800", "550 5.1.1 "),
     "empty": ("", "- - "),
     "blank": (" \r\n\t ", "- - "),
     "only digits": ("5505115", "- - 5505115"),

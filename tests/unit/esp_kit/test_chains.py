@@ -79,6 +79,12 @@ def test_ordinary_certificate_may_not_issue_another() -> None:
     assert not is_trusted(LEAF_PEM + ordinary, ROOT_PEM)
 
 
+def test_certificate_that_does_not_say_so_may_not_issue_another() -> None:
+    builder = x509.CertificateBuilder(name_of("root"), name_of("middle"), MIDDLE.public_key(), 1, NOW - YEAR, NOW + YEAR)
+    silent = builder.sign(ROOT, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    assert not is_trusted(LEAF_PEM + silent, ROOT_PEM)
+
+
 @pytest.mark.parametrize("now", [NOW - 2 * YEAR, NOW + 2 * YEAR])
 def test_certificates_out_of_date_are_not_trusted(now: datetime) -> None:
     assert not is_trusted(LEAF_PEM + MIDDLE_PEM, ROOT_PEM, now=now)
