@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
+from service.alerting.sources import SourceState, SourceTrouble
 from service.bootstrap import Hopp
 from service.cli.ages import age_of
 from service.cli.first_start import DEMO_PREFIX
@@ -17,7 +18,7 @@ from service.outbound.service_client import ServiceClient
 from service.settings import Settings, SourceSettings
 from service.store import schema, soundness, tokens
 from service.store.database import Database
-from service.store.reading.health import Health, HealthReader, SourceHealth
+from service.store.reading.health import Health, HealthReader, SourceHealth, WatchedSource
 from service.store.soundness import Soundness
 
 _OLDEST_POSTGRESQL = 14
@@ -209,7 +210,22 @@ def _source(source: SourceSettings, hopp: Hopp, health: Health | None, now: date
         return warn(what, f"{known}; anybody on this machine may post", "Give it a secret before it listens to others.")
     if source.name.startswith(DEMO_PREFIX) and not hopp.settings.listens_on_loopback:
         return warn(what, f"{known}; made for the demo", "Delete it: its key lies in hopp.toml.")
-    return _heard(what, known, _health_of(source, health), address=hopp.settings.webhook_url(source), now=now)
+    address = hopp.settings.webhook_url(source)
+    watched = next((item for item in health.watched if item.name == source.name), None) if health else None
+    if watched is not None and watched.firing:
+        return _troubled(what, known, watched, address)
+    is_usual = watched is not None and watched.state == SourceState.REGULAR
+    return _heard(what, known, _health_of(source, health), address=address, now=now, is_usual=is_usual)
+
+
+def _troubled(what: str, known: str, watched: WatchedSource, address: str) -> Finding:
+    """What fires about the source."""
+    if SourceTrouble.REFUSED in watched.firing:
+        return fail(
+            what, f"{known}; most of its posts are refused", "Compare its secret with the one that the ESP shows (docs/sources.md)."
+        )
+    found = f"{known}; silent: {watched.missed_hours:.0f} hours without the posts that were to be expected"
+    return warn(what, found, f"Look at the ESP: it has to post to {address} (docs/sources.md)")
 
 
 def _health_of(source: SourceSettings, health: Health | None) -> SourceHealth | None:
@@ -217,13 +233,13 @@ def _health_of(source: SourceSettings, health: Health | None) -> SourceHealth | 
     return known.get(source.name)
 
 
-def _heard(what: str, known: str, heard: SourceHealth | None, *, address: str, now: datetime) -> Finding:
+def _heard(what: str, known: str, heard: SourceHealth | None, *, address: str, now: datetime, is_usual: bool) -> Finding:
     if heard is None:
         next_step = "make demo" if what.startswith(_DEMO) else f"Enter its address at the ESP: {address}"
         return warn(what, f"{known}; no event yet", next_step)
     age_us = to_us(now) - heard.last_received_us
     found = f"{known}; last event {age_of(age_us)} ago"
-    if age_us > DAY_US:
+    if age_us > DAY_US and not is_usual:
         return warn(what, found, f"If mail went out since, look at the ESP: it has to post to {address}")
     return ok(what, found)
 

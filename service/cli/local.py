@@ -7,4 +7,3 @@ def own_url(bind: str) -> str:
     """The address at which a command reaches the web that listens on `bind`."""
     host, _, port = bind.rpartition(":")
     return f"http://{'127.0.0.1' if host in _EVERYWHERE else host}:{port}"
-

@@ -184,6 +184,7 @@ ADAPTER = Adapter(
     signer=Signer(make_keys=shared_keys, sign=_sign),
     schemes=("signature", *STATIC_SCHEMES),
     handshake=_shake,
+    secret_in_body=True,
     guide=(
         "Event Webhooks > Create: enter the address (https), JSON, and tick all events. Put the endpoint's secret key into `secrets` "
         "before validating: SocketLabs posts it with every event, and the validation is answered with it."

@@ -120,5 +120,6 @@ class Adapter:
     schemes: tuple[str, ...] = ("signature",)  # values of `auth` that this ESP can be configured with
     methods: tuple[str, ...] = ("POST",)
     handshake: Callable[[WebhookRequest, SourceTrust], Handshake | None] | None = None
+    secret_in_body: bool = False  # the secret itself stands in the body: it is taken out before the body is kept
     guide: str = ""  # what to set at the ESP, for people
     replay_window_hours: float | None = None

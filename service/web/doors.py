@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from json import dumps
 from typing import Any
-from urllib.parse import unquote_plus
+from urllib.parse import quote_plus, unquote_plus
 
 from service.bootstrap import Hopp
 from service.esp_kit.adapter import Adapter, SourceTrust
@@ -24,6 +25,7 @@ _NEVER_KEPT = frozenset(
 )
 _NEVER_KEPT_PREFIX = "x-forwarded-"
 _TOKEN_FIELD = "token"  # noqa: S105 - the name of a field, not a secret
+_REMOVED = b"secret-removed"
 _SHORTEST_SECRET = 4  # a shorter one would take ordinary values for itself
 
 
@@ -55,6 +57,14 @@ class Door:
     def kept_query(self, query: str) -> str:
         """The query without the token, as it was written otherwise."""
         return "&".join(part for part in query.split("&") if part and not self._is_secret(part)) if query else ""
+
+    def kept_body(self, body: bytes) -> bytes:
+        """The body; without the secret where the ESP writes it there, as it stands, in a form or in JSON."""
+        if self.adapter.secret_in_body:
+            for secret in self.hidden_values:
+                for written in {secret, quote_plus(secret), dumps(secret)[1:-1]}:
+                    body = body.replace(written.encode(), _REMOVED)
+        return body
 
     def _is_secret(self, part: str) -> bool:
         name, _, value = part.partition("=")

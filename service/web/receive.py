@@ -135,7 +135,7 @@ class Receiver:
             source=door.source.name,
             esp=door.adapter.name,
             received_at=received_at,
-            body=asked.body,
+            body=door.kept_body(asked.body),
             content_type=asked.headers["content-type"][:_CONTENT_TYPE_LENGTH],
             headers=door.kept_headers(asked.headers),
             query=door.kept_query(asked.query),

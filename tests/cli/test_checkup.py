@@ -110,6 +110,39 @@ def test_a_source_that_fell_silent_is_warned_about(hopp: Hopp, clock: Clock) -> 
     assert findings(hopp)["source demo-ses"].found.endswith("last event 3 days ago")
 
 
+def judged(hopp: Hopp, state: str, trouble: str = "") -> Finding:
+    """What is said of a source of which nothing came for three days, after it was judged."""
+    with hopp.database.write() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO source_health (source_id, state, missed_hours, accepted, refused, judged_us)"
+            f" SELECT id, '{state}', 40, 0, 0, 1 FROM sources WHERE name = 'demo-ses'"
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO source_alerts (id, source_id, trouble, state, severity, missed_hours, accepted, refused, opened_us, last_true_us,"
+            f" reopen_count) SELECT 'a', id, '{trouble}', 'firing', 'warning', 40, 0, 0, 1, 1, 0 FROM sources"
+            f" WHERE name = 'demo-ses' AND '{trouble}' <> ''"
+        )
+    return findings(hopp)["source demo-ses"]
+
+
+def test_what_fires_about_a_source_is_said(hopp: Hopp, clock: Clock) -> None:
+    take_in(hopp, [post for chapter in story_of("0a1b2c", clock()).chapters for post in chapter.posts])
+    found = judged(hopp, "silent", "source_silent")
+    assert (found.state, "silent: 40 hours" in found.found, "/webhooks/demo-ses" in found.next_step) == (State.WARN, True, True)
+
+
+def test_a_source_whose_posts_are_refused_is_a_failure(hopp: Hopp, clock: Clock) -> None:
+    take_in(hopp, [post for chapter in story_of("0a1b2c", clock()).chapters for post in chapter.posts])
+    found = judged(hopp, "refused", "source_refused")
+    assert (found.state, "refused" in found.found, "secret" in found.next_step) == (State.FAIL, True, True)
+
+
+def test_a_quiet_that_is_usual_for_the_source_is_well(hopp: Hopp, clock: Clock) -> None:
+    take_in(hopp, [post for chapter in story_of("0a1b2c", clock()).chapters for post in chapter.posts])
+    clock.move(3 * 86_400)
+    assert judged(hopp, "regular").state is State.OK
+
+
 def test_secrets_that_others_may_read_are_warned_about(hopp: Hopp, tmp_path: Path) -> None:
     (tmp_path / "hopp.toml").chmod(0o644)
     assert findings(hopp)["settings"].next_step.startswith("chmod 600")

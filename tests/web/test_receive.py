@@ -29,6 +29,14 @@ def test_a_post_is_kept_byte_for_byte_before_it_is_answered(world: World) -> Non
     assert kept.content_type == "application/json; charset=utf-8"
 
 
+def test_a_secret_that_the_body_carries_is_not_kept(world: World) -> None:
+    answer = world.client.post("/webhooks/sl", json={"Type": "Delivered", "SecretKey": SECRET, "Address": "anna@example.com"})
+    (kept,) = world.kept()
+    assert answer.status_code == 200
+    assert SECRET.encode() not in kept.body
+    assert b"anna@example.com" in kept.body
+
+
 def test_ids_have_32_hex_digits_and_none_comes_twice(world: World) -> None:
     ids = [world.client.post(GOOD, data=b"{}").get_json()["id"] for _ in range(50)]
     assert len(set(ids)) == 50

@@ -23,6 +23,7 @@ SOURCES = (
     SourceSettings(name="pm-basic", esp="postmark", auth="basic", secrets=(f"hopp:{SECRET}",)),
     SourceSettings(name="pm-header", esp="postmark", auth="header:X-Hopp-Key", secrets=(SECRET,)),
     SourceSettings(name="ses-basic", esp="ses", auth="basic", secrets=(f"hopp:{SECRET}",)),
+    SourceSettings(name="sl", esp="socketlabs", secrets=(SECRET,)),
     SourceSettings(name="closed", esp="postmark", auth="token"),
 )
 

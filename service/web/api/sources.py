@@ -26,8 +26,8 @@ _ALERTS_SHOWN = 50
 _NEXT_STEPS = {
     SourceTrouble.SILENT: "Look at {name}'s webhook at the ESP: it has to be switched on and to post to /webhooks/{name}. If mail has"
     " really ceased, take the source out of hopp.toml.",
-    SourceTrouble.REFUSED: "Compare {name}'s secret in hopp.toml with the one that the ESP shows; list a new one beside the old one. The log"
-    " and hopp_webhooks_refused_total say why posts are refused.",
+    SourceTrouble.REFUSED: "Compare {name}'s secret in hopp.toml with the one that the ESP shows; list a new one beside the old one. The"
+    " log and hopp_webhooks_refused_total say why posts are refused.",
 }
 
 
