@@ -73,8 +73,9 @@ class Score:
     true_pages: int = 0
     false_noise: int = 0
     false_old_lists: int = 0
-    false_without_rate: int = 0
     true_without_rate: int = 0
+    noise_without_rate: int = 0
+    old_lists_without_rate: int = 0
     incidents_paged: int = 0
     lines_without_domain: int = 0
 
@@ -141,15 +142,16 @@ def _judge(case: Case, alerts: list[Alert], tally: Tally) -> None:
 
 def _judge_page(truth: Truth, domain: str, alert: Alert, result: Score) -> None:
     is_real = truth.is_real(domain, alert.opened)
-    if not alert.has_rate:
-        result.true_without_rate += is_real
-        result.false_without_rate += not is_real
-        return
-    result.true_pages += is_real
-    if not is_real:
-        is_old_list = truth.is_old_list(domain, alert.opened)
+    is_old_list = not is_real and truth.is_old_list(domain, alert.opened)
+    is_noise = not is_real and not is_old_list
+    if alert.has_rate:
+        result.true_pages += is_real
         result.false_old_lists += is_old_list
-        result.false_noise += not is_old_list
+        result.false_noise += is_noise
+        return
+    result.true_without_rate += is_real
+    result.old_lists_without_rate += is_old_list
+    result.noise_without_rate += is_noise
 
 
 def _alerts(lines: Iterable[str], result: Score) -> tuple[dict[str, list[Alert]], dict[str, datetime]]:
@@ -213,15 +215,20 @@ def report(result: Score) -> str:
         if len(tally.minutes) > 1:
             p90 = statistics.quantiles(tally.minutes, n=10)[-1]
             lines.append(f"    minutes from the fifth refused mail: median {statistics.median(tally.minutes):.1f}, p90 {p90:.1f}")
-    noise, old, blind = (result.per_day(n) for n in (result.false_noise, result.false_old_lists, result.false_without_rate))
-    lines.append(f"false pages a day and 10,000 domains: {noise + old:.2f} (noise {noise:.2f}, old lists {old:.2f})")
-    lines.append(f"    without denominator: {blind:.2f} beside ({result.true_without_rate} real ones)")
+    lines.append(f"false pages a day and 10,000 domains: {_false(result, result.false_noise, result.false_old_lists)}")
+    blind = _false(result, result.noise_without_rate, result.old_lists_without_rate)
+    lines.append(f"    without denominator: {blind}, and {result.true_without_rate} real ones")
     pages = result.true_pages + result.false_noise + result.false_old_lists
     lines.append(f"precision: {100 * result.true_pages / pages:.1f} % of {pages} domain pages" if pages else "precision: no pages")
     lines.append(f"pages a day after roll-up: {result.per_day(result.incidents_paged):.2f}")
     if result.lines_without_domain:
         lines.append(f"transitions without a domain, not judged: {result.lines_without_domain}")
     return "\n".join(lines) + "\n"
+
+
+def _false(result: Score, noise: int, old_lists: int) -> str:
+    each = f"noise {result.per_day(noise):.2f}, old lists {result.per_day(old_lists):.2f}"
+    return f"{result.per_day(noise + old_lists):.2f} ({each})"
 
 
 def main() -> None:

@@ -62,10 +62,10 @@ class Classifier:
     def _read(self, tidied: Tidied, stage: SmtpStage | None, host_vendor: str | None) -> Classification:
         vendor = self._matcher.vendor(tidied) or host_vendor
         winner = self._matcher.winner(tidied, stage, vendor)
+        if stage in BEFORE_RECIPIENT and (winner is None or winner.rule.is_last_resort) and self._names_recipient(tidied, vendor):
+            return _as_staged(stage, vendor, _code_class(tidied))
         if winner is not None:
             return _as_won(winner, tidied, stage, vendor)
-        if stage in BEFORE_RECIPIENT and self._matcher.winner(tidied, None, vendor) is not None:
-            return _as_staged(stage, vendor, _code_class(tidied))
         return Classification(
             label=Label.UNDETERMINED,
             group=Group.NONE,
@@ -74,6 +74,10 @@ class Classifier:
             rule="",
             vendor=vendor,
         )
+
+    def _names_recipient(self, tidied: Tidied, vendor: str | None) -> bool:
+        winner = self._matcher.winner(tidied, None, vendor)
+        return winner is not None and GROUP_OF[winner.rule.label] is Group.RECIPIENT
 
 
 def _as_won(winner: Winner, tidied: Tidied, stage: SmtpStage | None, vendor: str | None) -> Classification:

@@ -49,6 +49,8 @@ class Explanation:
 def explained(matcher: Matcher, tidied: Tidied, stage: SmtpStage | None, vendor: str | None, classification: Classification) -> Explanation:
     """Put together what matched and what came of it."""
     winner = matcher.winner(tidied, stage, vendor)
+    if winner is not None and winner.rule.id != classification.rule:
+        winner = None
     matches = tuple(
         Match(
             rule=found.rule.id,

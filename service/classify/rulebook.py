@@ -7,7 +7,7 @@ from typing import Self, TypeVar
 from service.model.errors import SettingsError
 from service.model.words import Doubt, Label, Persistence, SmtpStage
 
-_RULE_KEYS = frozenset(
+RULE_KEYS = frozenset(
     {
         "id",
         "pattern",
@@ -83,9 +83,9 @@ def read_rule(file: str, number: int, entry: Mapping[str, object], defaults: Map
     field = _Fields(file, rule_id, {**{key: defaults[key] for key in ("vendor", "source") if key in defaults}, **entry})
     if rule_id != name:
         raise field.error("has no id", 'give it one, such as id = "acme.blocked"')
-    unknown = sorted(set(entry) - _RULE_KEYS)
+    unknown = sorted(set(entry) - RULE_KEYS)
     if unknown:
-        raise field.error(f"has the unknown key `{unknown[0]}`", f"use {', '.join(sorted(_RULE_KEYS))}")
+        raise field.error(f"has the unknown key `{unknown[0]}`", f"use {', '.join(sorted(RULE_KEYS))}")
     label = field.word("label", Label)
     if label is None:
         raise field.error("has no label", f"use one of {', '.join(Label)}")

@@ -104,7 +104,7 @@ class Backtest:
         if item.is_delivered:
             source.delivered += 1
             source.log_lag = learned(source.log_lag, (item.received_us - occurred_us,))
-        domain.gateway = item.gateway or domain.gateway
+        domain.gateway = domain.gateway or item.gateway
         domain.newest_hour = max(domain.newest_hour, hour_of(occurred_us))
         is_hard = cell in HARD_CELLS
         domain.recovery = domain.recovery.after(

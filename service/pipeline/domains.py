@@ -21,7 +21,8 @@ from service.store.ingest import DomainRow, LagRow
 class _DomainChange:
     """What one batch says about one recipient domain."""
 
-    gateway: str = ""
+    gateway_by_host: str = ""
+    gateway_by_words: str = ""
     newest_us: int = 0
     hard_us: int = 0
     delivered_us: list[int] = field(default_factory=list)
@@ -36,7 +37,7 @@ def update_domains(
     rows = ingest.lock_domains(connection, sorted(changes))
     for domain, change in changes.items():
         row = rows.get(domain) or DomainRow(domain_class="")
-        gateway = change.gateway or row.gateway
+        gateway = change.gateway_by_host or row.gateway or change.gateway_by_words
         rows[domain] = DomainRow(
             domain_class=book.domain_class(domain, gateway or None).value,
             gateway=gateway,
@@ -55,7 +56,10 @@ def _domain_changes(new: Sequence[Incoming], cells: Mapping[bytes, Cell]) -> dic
             continue
         labelled, cell = item.labelled, cells[item.labelled.key]
         change = changes[labelled.domain]
-        change.gateway = labelled.gateway or change.gateway
+        if labelled.is_gateway_by_host:
+            change.gateway_by_host = labelled.gateway
+        else:
+            change.gateway_by_words = labelled.gateway or change.gateway_by_words
         change.newest_us = max(change.newest_us, labelled.occurred_us)
         if cell in HARD_CELLS:
             change.hard_us = max(change.hard_us, labelled.occurred_us)

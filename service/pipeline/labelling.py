@@ -35,6 +35,7 @@ class LabelledEvent:
     reported_us: int | None  # the ESP's own time where that could not be believed
     classification: Classification | None
     gateway: str  # the security gateway that spoke, '' = none known
+    is_gateway_by_host: bool  # named by the server's name, which is surer than the words of an answer
     counts_as_hard: bool
     domain: str
 
@@ -46,13 +47,15 @@ def label(event: Event, *, source: str, received_us: int, labels: Labels) -> Lab
     reported_us = None
     if occurred_us > received_us + _AHEAD_US:
         occurred_us, reported_us = received_us, occurred_us
+    by_host = _gateway_by_host(event, labels)
     return LabelledEvent(
         event=event,
         key=event_key(event, source),
         occurred_us=occurred_us,
         reported_us=reported_us,
         classification=classification,
-        gateway=_gateway(event, classification, labels),
+        gateway=by_host or _gateway_by_words(classification, labels),
+        is_gateway_by_host=bool(by_host),
         counts_as_hard=_counts_as_hard(event, classification),
         domain=event.recipient.rpartition("@")[2] if event.recipient else "",
     )
@@ -83,12 +86,12 @@ def _classify(event: Event, labels: Labels) -> Classification:
     )
 
 
-def _gateway(event: Event, classification: Classification | None, labels: Labels) -> str:
-    """The host that answered names it best; else the words of its answer."""
-    if event.remote_host:
-        gateway = labels.gateways.find(event.remote_host)
-        if gateway is not None and gateway.is_security_gateway:
-            return gateway.vendor
+def _gateway_by_host(event: Event, labels: Labels) -> str:
+    gateway = labels.gateways.find(event.remote_host) if event.remote_host else None
+    return gateway.vendor if gateway is not None and gateway.is_security_gateway else ""
+
+
+def _gateway_by_words(classification: Classification | None, labels: Labels) -> str:
     vendor = classification.vendor if classification else None
     return vendor if vendor and vendor in labels.gateways.security_vendors else ""
 

@@ -68,7 +68,7 @@ def test_it_ends_with_the_alert_as_the_api_gives_it_and_no_other(stage: Stage, c
     story = story_of(RUN, clock())
     assert stage.show.play(story, waits=True)
     (alert,) = (json.loads(text) for text in stage.echoed)
-    assert (alert["domain"], alert["state"], alert["severity"], alert["gateway"]) == (story.domain, "firing", "critical", "cisco_ces")
+    assert (alert["domain"], alert["state"], alert["severity"], alert["gateway"]) == (story.domain, "firing", "critical", "cisco")
     assert (alert["reported_hard"], alert["attempts"]) == (14, 18)
     assert "No other alert is open" in stage.printed
 

@@ -52,7 +52,7 @@ def rows(hopp: Hopp, statement: str) -> list[tuple[object, ...]]:
 def test_exactly_the_story_s_alert_fires(hopp: Hopp, clock: Clock, story: Story) -> None:
     tell(hopp, clock, story)
     fired = rows(hopp, "SELECT domain, domain_class, gateway, severity, warm_k, warm_n, cold_n, state FROM alerts")
-    assert fired == [(story.domain, "business_gateway", "cisco_ces", "critical", 14, 18, 0, "firing")]
+    assert fired == [(story.domain, "business_gateway", "cisco", "critical", 14, 18, 0, "firing")]
 
 
 def test_nothing_fires_before_the_denominator_had_its_time(hopp: Hopp, clock: Clock, story: Story) -> None:

@@ -20,7 +20,7 @@ from service.store.database import Database
 from service.store.schema import migrate
 
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
-BOOK = DomainBook(["gmx.example"], ["cisco_ces"])
+BOOK = DomainBook(["gmx.example"], ["cisco"])
 POLICY = Policy()
 
 
@@ -69,6 +69,7 @@ def labelled(item: Event, *, gateway: str = "") -> LabelledEvent:
         reported_us=None,
         classification=None,
         gateway=gateway,
+        is_gateway_by_host=bool(gateway),
         counts_as_hard=item.kind is EventKind.BOUNCED and item.reported_type is ReportedType.HARD,
         domain=(item.recipient or "").rpartition("@")[2],
     )
