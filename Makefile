@@ -52,7 +52,7 @@ worker: $(RUN_STAMP) ## run one more worker
 demo: $(RUN_STAMP) ## show what Hopp does with made-up mail
 	@exec $(BIN)/python -m service demo
 
-bench: $(DEV_STAMP) ## measure speed as ratios and write bench/RESULTS.md
+bench: $(DEV_STAMP) ## measure what a reply and an event cost here
 	$(BIN)/python -m bench $(ARGS)
 
 pins: $(DEV_STAMP) ## pin anew what requirements*.in want; ARGS=--upgrade takes newer versions

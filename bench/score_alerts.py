@@ -220,7 +220,7 @@ def report(result: Score) -> str:
     lines.append(f"    without denominator: {blind}, and {result.true_without_rate} real ones")
     pages = result.true_pages + result.false_noise + result.false_old_lists
     lines.append(f"precision: {100 * result.true_pages / pages:.1f} % of {pages} domain pages" if pages else "precision: no pages")
-    lines.append(f"pages a day after roll-up: {result.per_day(result.incidents_paged):.2f}")
+    lines.append(f"pages a day, an incident counted once: {result.per_day(result.incidents_paged):.2f}")
     if result.lines_without_domain:
         lines.append(f"transitions without a domain, not judged: {result.lines_without_domain}")
     return "\n".join(lines) + "\n"

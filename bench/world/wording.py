@@ -12,8 +12,8 @@ CONSUMER_DOMAINS = (
 GATEWAYS = {
     "proofpoint_enterprise": (0.28, "mx0a-{number:08x}.pphosted.com"),
     "mimecast": (0.24, "eu-smtp-inbound-{digit}.mimecast.com"),
-    "cisco_ces": (0.15, "mx1.hc{number}-56.iphmx.com"),
-    "barracuda_ess": (0.14, "d{number}a.ess.barracudanetworks.com"),
+    "cisco": (0.15, "mx1.hc{number}-56.iphmx.com"),
+    "barracuda": (0.14, "d{number}a.ess.barracudanetworks.com"),
     "symantec_cloud": (0.07, "cluster{digit}.eu.messagelabs.com"),
     "trendmicro": (0.05, "hop{number}.in.tmes.trendmicro.com"),
     "sophos": (0.04, "mx-01-eu-central-1.prod.hydra.sophos.com"),
@@ -22,8 +22,8 @@ GATEWAYS = {
 GATEWAY_SUFFIXES = {
     ".pphosted.com": "proofpoint_enterprise",
     ".mimecast.com": "mimecast",
-    ".iphmx.com": "cisco_ces",
-    ".ess.barracudanetworks.com": "barracuda_ess",
+    ".iphmx.com": "cisco",
+    ".ess.barracudanetworks.com": "barracuda",
     ".messagelabs.com": "symantec_cloud",
     ".trendmicro.com": "trendmicro",
     ".hydra.sophos.com": "sophos",
@@ -39,8 +39,8 @@ MAILBOX_HOSTS = {
 UNKNOWN_USER = {
     "proofpoint_enterprise": (550, "5.1.1", "550 5.1.1 User Unknown"),
     "mimecast": (550, "5.1.1", "550 Invalid Recipient - https://community.mimecast.com/docs/DOC-1369#550"),
-    "cisco_ces": (550, "5.1.0", "550 #5.1.0 Address rejected."),
-    "barracuda_ess": (550, "5.1.1", "550 No such user ({address})"),
+    "cisco": (550, "5.1.0", "550 #5.1.0 Address rejected."),
+    "barracuda": (550, "5.1.1", "550 No such user ({address})"),
     "symantec_cloud": (550, "5.1.1", "550-Invalid recipient <{address}> (#5.1.1)"),
     "trendmicro": (550, "5.1.1", "550 5.1.1 <{address}>: Recipient address rejected: User unknown"),
     "sophos": (550, "5.1.1", "550 5.1.1 <{address}>: Recipient address rejected: undeliverable address"),

@@ -98,7 +98,8 @@ def serving(folder: Path, config: str, **variables: str) -> Iterator[Service]:
     url = f"http://127.0.0.1:{port}"
     service = Service(folder, environment, url, _start(folder, environment))
     try:
-        wait_until(lambda: is_ready(url), "the service is ready")
+        wait_until(lambda: is_ready(url) or service.process.poll() is not None, "the service is ready")
+        assert service.process.poll() is None, (folder / "serve.log").read_text(encoding="utf-8")
         yield service
     finally:
         stop(service.process)

@@ -1,0 +1,1 @@
+"""What Hopp reaches: speed, and alerts judged on worlds whose truth is known."""
