@@ -22,7 +22,8 @@ _PASSES = 15
 
 # Measured by others on an independent set of real replies; shares in per cent, "-" where nothing was published.
 _PEERS = (
-    ("best public text classifier", "68", "1-14", "25-67 unanswered where it errs least"),
+    ("best public text classifier", "68", "-", "-"),
+    ("public classifiers, each", "-", "1-14", "those that err least leave 25-67 unanswered"),
     ("postalsys/bounce-classifier", "-", "14", "nearly always answers"),
     ("ZoneMTA rules", "-", "-", "42 in `other`, hard precision 51"),
     ("bare 5xx = hard", "-", "86", "-"),
@@ -95,10 +96,10 @@ def main() -> None:
 
 
 def _print_scores(reached: Scores) -> None:
-    print(f"Hopp on {reached.rows} labelled replies, in per cent:")
+    print(f"Hopp on the {reached.rows} replies that its rules were tuned on, in per cent:")
     for name in Scores.__slots__[1:]:
         print(f"  {getattr(reached, name) * 100:6.1f} {name.replace('_', ' ')}")
-    print("Peers on an independent set, as published: coarse, false hard, beside")
+    print("Peers on another, independent set, as published: coarse, false hard, beside")
     for name, coarse, false_hard, note in _PEERS:
         print(f"  {name}: {coarse}, {false_hard}, {note}")
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from threading import Event as Signal
 from uuid import uuid4
 
@@ -15,6 +16,7 @@ from service.classify.gateways import GatewayTable
 from service.classify.rules import load_rules
 from service.esp import adapters
 from service.esp_kit.adapter import Adapter
+from service.esp_kit.mapping import load_mapping
 from service.inbox.port import Inbox
 from service.inbox.sql import SqlInbox
 from service.model.errors import HoppError
@@ -44,7 +46,8 @@ class Hopp:
 
     def labels(self) -> Labels:
         """What reads answers and hosts; loaded once, when first asked for."""
-        return _labels(self.settings.own_rules.read_text(encoding="utf-8") if self.settings.own_rules else None)
+        own_rules = self.settings.own_rules
+        return _labels((str(own_rules), _text_of(own_rules)) if own_rules else None)
 
     def tools(self) -> Tools:
         """What processing stands on."""
@@ -81,7 +84,7 @@ class Hopp:
 
 def build(settings: Settings, *, now: Callable[[], datetime] | None = None, certificates: CertificateStore | None = None) -> Hopp:
     """Put the parts together; raises SettingsError where a source or a threshold is wrong."""
-    known = adapters()
+    known = _with_mappings(adapters(), settings)
     for source in settings.sources:
         _check_source(source.name, source.esp, source.auth, known)
     try:
@@ -100,26 +103,56 @@ def build(settings: Settings, *, now: Callable[[], datetime] | None = None, cert
     )
 
 
+def load_mapping_file(path: Path) -> Adapter:
+    """The adapter that a mapping file describes; raises MappingError, or SettingsError where it cannot be read."""
+    return load_mapping(_text_of(path), str(path))
+
+
+def _with_mappings(known: Mapping[str, Adapter], settings: Settings) -> Mapping[str, Adapter]:
+    """The ESPs that Hopp knows, and those that mapping files describe."""
+    found = dict(known)
+    for path in settings.mappings:
+        adapter = load_mapping_file(path)
+        if adapter.name in found:
+            message = f"{path}: name {adapter.name!r} is taken by another ESP. Give it a name of its own."
+            raise SettingsError(message)
+        found[adapter.name] = adapter
+    return found
+
+
 def _check_source(name: str, esp: str, auth: str | None, known: Mapping[str, Adapter]) -> None:
     if esp not in known:
         message = f"source {name!r}: there is no ESP {esp!r}. Known: {', '.join(known)}."
         raise SettingsError(message)
     schemes = known[esp].schemes
-    scheme = (auth or schemes[0]).partition(":")[0]
+    if auth is None and "signature" not in schemes:
+        message = f"source {name!r}: {esp} does not sign, so this source would refuse everything. Set auth to one of {', '.join(schemes)}."
+        raise SettingsError(message)
+    scheme = (auth or "signature").partition(":")[0]
     if scheme not in {*(item.partition(":")[0] for item in schemes), "none"}:
         message = f"source {name!r}: auth = {auth!r} is nothing that {esp} can prove itself with. Use one of {', '.join(schemes)}."
         raise SettingsError(message)
 
 
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"{path}: cannot be read ({error}). Check its permissions and that it is UTF-8 text."
+        raise SettingsError(message) from error
+
+
 @cache
-def _labels(own_rules: str | None) -> Labels:
+def _labels(own_rules: tuple[str, str] | None) -> Labels:
+    """What reads answers and hosts, with the operator's own rules: their file's name and text."""
     room = files("service.classify")
     shipped = {item.name: item.read_text(encoding="utf-8") for item in room.joinpath("rules").iterdir() if item.name.endswith(".toml")}
-    rules = load_rules(shipped, own={"own rules": own_rules} if own_rules else None)
+    rules = load_rules(shipped, own=dict([own_rules]) if own_rules else None)
     data = room.joinpath("data")
     gateways = GatewayTable.load(data.joinpath("gateways.toml").read_text(encoding="utf-8"))
     consumer_domains = data.joinpath("consumer_domains.txt").read_text(encoding="utf-8")
-    return Labels(classifier=Classifier(rules), gateways=gateways, domains=DomainBook.load(consumer_domains, gateways.security_vendors))
+    domains = DomainBook.load(consumer_domains, gateways.security_vendors)
+    return Labels(classifier=Classifier(rules, gateways), gateways=gateways, domains=domains)
 
 
 def _now() -> datetime:

@@ -17,7 +17,7 @@ INBOX_FILE = "hopp-inbox.sqlite"
 DEFAULT_BIND = "127.0.0.1:8000"
 _SOURCE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 _SOURCE_KEYS = {"name", "esp", "secrets", "auth", "test", "topic_arns", "signature_versions", "public_url", "confirm_subscriptions"}
-_TABLES = {"source", "policy", "rules"}
+_TABLES = {"source", "mapping", "policy", "rules"}
 _LOOPBACK = ("127.", "localhost", "[::1]")
 
 
@@ -50,6 +50,7 @@ class Settings:
     sources: tuple[SourceSettings, ...] = ()
     policy: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     own_rules: Path | None = None
+    mappings: tuple[Path, ...] = ()  # files that describe ESPs which Hopp does not know
     body_limit_bytes: int = 20_000_000
     batch_deliveries: int = 500
     web_processes: int = 1
@@ -102,6 +103,7 @@ def load_settings(environment: Mapping[str, str], folder: Path | None = None) ->
         sources=tuple(_source(entry, number, place, environment) for number, entry in _entries(document, "source", place)),
         policy=_policy(document.get("policy", {}), place),
         own_rules=_own_rules(document.get("rules", {}), place, folder),
+        mappings=tuple(_mapping(entry, number, place, folder) for number, entry in _entries(document, "mapping", place)),
         body_limit_bytes=_whole(environment, "HOPP_BODY_LIMIT_BYTES", 20_000_000, low=1_000),
         batch_deliveries=_whole(environment, "HOPP_BATCH_DELIVERIES", 500, low=1),
         web_processes=_web_processes(environment, inbox),
@@ -314,9 +316,19 @@ def _own_rules(table: object, place: str, folder: Path) -> Path | None:
     if not isinstance(table, dict) or not isinstance(table.get("file"), str):
         message = f'{place}: rules has to be written as [rules] with file = "PATH".'
         raise SettingsError(message)
-    path: Path = folder / table["file"]
+    return _file(table["file"], folder, f"{place}, [rules]")
+
+
+def _mapping(entry: dict[str, Any], number: int, place: str, folder: Path) -> Path:
+    here = f"{place}, [[mapping]] number {number}"
+    _refuse_unknown_keys(entry, {"file"}, here)
+    return _file(_text(entry, "file", here), folder, here)
+
+
+def _file(name: str, folder: Path, here: str) -> Path:
+    path = folder / name
     if not path.is_file():
-        message = f"{place}, [rules]: there is no file {path}. Create it, or remove the setting."
+        message = f"{here}: there is no file {path}. Create it, or remove the setting."
         raise SettingsError(message)
     return path
 

@@ -74,7 +74,9 @@ def _standing(found: Winner, winner: Winner | None, stage: SmtpStage | None, ven
         return "wins"
     if not counts(found.rule, stage, vendor):
         return _hindrance(found.rule, stage, vendor)
-    if winner is not None and found.rule.is_last_resort and not winner.rule.is_last_resort:
+    if winner is None:
+        return "gives way to the stage or to the ESP's own class"
+    if found.rule.is_last_resort and not winner.rule.is_last_resort:
         return "reads a code, and words go before codes"
     return "comes later"
 

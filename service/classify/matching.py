@@ -3,7 +3,7 @@
 Patterns are matched by RE2 sets, in time linear to the answer's length: a remote server may write what it likes without
 slowing us down. Consecutive rules share a set, and the first set that decides is the last one asked. One set of all rules
 would be one pass, but its automaton multiplies the states of patterns that have nothing to do with each other: an unseen
-wording took twenty times as long, and the states of some thousand wordings outgrew 64 MiB.
+wording took ten times as long, and after some thousand wordings it stayed as slow, its memory of 64 MiB being full.
 """
 
 from collections.abc import Iterable, Iterator

@@ -23,6 +23,7 @@ RULE_KEYS = frozenset(
         "not_examples",
     }
 )
+FINGERPRINT_KEYS = frozenset({"pattern", "vendor"})
 _Word = TypeVar("_Word", Label, Persistence, Doubt, SmtpStage)
 
 
@@ -110,6 +111,9 @@ def read_rule(file: str, number: int, entry: Mapping[str, object], defaults: Map
 def read_fingerprint(file: str, number: int, entry: Mapping[str, object]) -> Fingerprint:
     """Make a fingerprint of one TOML table."""
     field = _Fields(file, f"fingerprint {number}", entry)
+    unknown = sorted(set(entry) - FINGERPRINT_KEYS)
+    if unknown:
+        raise field.error(f"has the unknown key `{unknown[0]}`", f"use {', '.join(sorted(FINGERPRINT_KEYS))}")
     return Fingerprint(pattern=field.required_text("pattern", "give it one"), vendor=field.required_text("vendor", "name who speaks so"))
 
 

@@ -1,14 +1,16 @@
 """The commands that read one thing and say what it means: parse a payload, classify an answer."""
 
 import sys
+from pathlib import Path
 from typing import BinaryIO
 
 import click
 import orjson
 
-from service.bootstrap import build
+from service.bootstrap import Hopp, build, load_mapping_file
 from service.classify.explanation import Explanation
 from service.classify.reply import Reply
+from service.esp_kit.adapter import Adapter
 from service.esp_kit.printing import event_as_dict
 from service.model.errors import UnreadableError
 from service.model.events import Classification, Delivery
@@ -19,23 +21,21 @@ _ANSWER = ("label", "group", "persistence", "doubt", "rule", "vendor", "evidence
 
 
 @click.command("parse")
-@click.option("--esp", required=True, help="Which ESP's payload it is; `sources --available` lists them.")
+@click.option("--esp", help="Which ESP's payload it is; `sources --available` lists them.")
+@click.option("--mapping", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A mapping file to try instead of --esp.")
 @click.option("--content-type", default="", help="Content-Type of the POST, where the format depends on it.")
 @click.option("--header", "headers", multiple=True, metavar="'K: V'", help="A header of the POST; may be given several times.")
 @click.argument("file", type=click.File("rb"), default="-")
-def parse_command(esp: str, content_type: str, headers: tuple[str, ...], file: BinaryIO) -> None:
+def parse_command(*, esp: str | None, mapping: Path | None, content_type: str, headers: tuple[str, ...], file: BinaryIO) -> None:
     """Print the events of one payload, one JSON object a line. Verifies nothing: anybody could have written it."""
     hopp = build(settings_from_process())
-    adapter = hopp.adapters.get(esp)
-    if adapter is None:
-        message = f"there is no ESP {esp!r}; known: {', '.join(hopp.adapters)}"
-        raise click.UsageError(message)
+    adapter = _adapter(hopp, esp, mapping)
     click.echo("parse: nothing was verified; this shows only what the payload says", err=True)
     known = dict(_header(line) for line in headers)
     delivery = Delivery(
         id="0" * 32,
         source="parse",
-        esp=esp,
+        esp=adapter.name,
         received_at=hopp.now(),
         body=file.read(),
         content_type=content_type or known.get("content-type", ""),
@@ -48,11 +48,23 @@ def parse_command(esp: str, content_type: str, headers: tuple[str, ...], file: B
     for event in parsed.events:
         click.echo(orjson.dumps(event_as_dict(event)).decode())
     for kind in parsed.unknown_kinds:
-        click.echo(f"parse: {esp} has no event type {kind!r} that we know; kept as kind other", err=True)
+        click.echo(f"parse: {adapter.name} has no event type {kind!r} that we know; kept as kind other", err=True)
     for problem in parsed.problems:
         click.echo(f"parse: {problem.error} {problem.fragment}".rstrip(), err=True)
     if parsed.problems and not parsed.events:
         sys.exit(1)
+
+
+def _adapter(hopp: Hopp, esp: str | None, mapping: Path | None) -> Adapter:
+    if (esp is None) is (mapping is None):
+        raise click.UsageError("name the payload's ESP by --esp NAME, or a file that describes it by --mapping FILE")
+    if mapping is not None:
+        return load_mapping_file(mapping)
+    adapter = hopp.adapters.get(esp or "")
+    if adapter is None:
+        message = f"there is no ESP {esp!r}; known: {', '.join(hopp.adapters)}"
+        raise click.UsageError(message)
+    return adapter
 
 
 def _header(line: str) -> tuple[str, str]:

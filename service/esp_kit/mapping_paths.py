@@ -8,13 +8,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from service.esp_kit.jsontext import JsonObject
-
-EACH = -1
+_EACH = -1
 _STEP = re.compile(r'(?:\.|^)(?:"((?:[^"\\]|\\.)+)"|([^."\[\]\s]+))|\[(\d{0,4})\]')
 _LONGEST = 300
 
-Step = str | int  # a key, the number of an element, or EACH
+Step = str | int  # a key, the number of an element, or each element
 
 
 class PathError(ValueError):
@@ -29,18 +27,15 @@ class Path:
     start: str = ""  # "", "^" or "$"
 
     def values(self, around: tuple[object, ...]) -> Iterator[object]:
-        """Every value that it means; `around` is the whole body first, then each object towards the event, which is last."""
-        if self.start == "$":
-            root = around[0]
-        elif self.start == "^":
-            root = around[-2] if len(around) > 1 else None
-        else:
-            root = around[-1]
-        return _walk(root, self.steps)
+        """Every value that it means; `around` holds the whole body first, then each object towards the event, which is last."""
+        if self.start == "^":
+            return _walk(around[-2] if len(around) > 1 else None, self.steps)
+        return _walk(around[0] if self.start == "$" else around[-1], self.steps)
 
-    def objects_around(self, body: object) -> Iterator[tuple[object, ...]]:
-        """Each element that it means, after the objects that stand around it."""
-        return _walk_around(body, self.steps, (body,) if isinstance(body, dict) else ())
+    def elements(self, body: object) -> Iterator[tuple[object, ...]]:
+        """Each element that it means, after the objects around it; a list at its end is taken apart, whether `[]` says so or not."""
+        steps = self.steps if self.steps[-1] == _EACH else (*self.steps, _EACH)
+        return _walk_around(body, steps, (body,) if isinstance(body, dict) else ())
 
 
 def read_path(written: str) -> Path:
@@ -51,13 +46,16 @@ def read_path(written: str) -> Path:
     position = 0
     while position < len(rest):
         found = _STEP.match(rest, position)
-        if not found or len(written) > _LONGEST:
-            raise PathError(f"{written!r} breaks off at {rest[position:][:20]!r}; a path looks like data.email, events[0].type or $.\"a.b\"")
+        if not found or len(rest) > _LONGEST:
+            raise PathError(f"{written[:_LONGEST]!r} breaks off at {rest[position:][:20]!r}; {_LOOKS}")
         steps.append(_step(found))
         position = found.end()
     if not steps:
-        raise PathError(f"{written!r} names no key; a path looks like data.email, events[0].type or $.\"a.b\"")
+        raise PathError(f"{written!r} names no key; {_LOOKS}")
     return Path(tuple(steps), start)
+
+
+_LOOKS = 'a path looks like data.email, events[0].type, $.campaign or "a.b".c'
 
 
 def _step(found: re.Match[str]) -> Step:
@@ -66,13 +64,13 @@ def _step(found: re.Match[str]) -> Step:
         return re.sub(r"\\(.)", r"\1", quoted)
     if plain is not None:
         return plain
-    return int(number) if number else EACH
+    return int(number) if number else _EACH
 
 
 def _walk(value: object, steps: tuple[Step, ...]) -> Iterator[object]:
     for number, step in enumerate(steps):
-        if step is EACH:
-            for element in value if isinstance(value, list) else ():
+        if step == _EACH:
+            for element in _members(value):
                 yield from _walk(element, steps[number + 1 :])
             return
         value = _down(value, step)
@@ -81,23 +79,22 @@ def _walk(value: object, steps: tuple[Step, ...]) -> Iterator[object]:
 
 
 def _walk_around(value: object, steps: tuple[Step, ...], around: tuple[object, ...]) -> Iterator[tuple[object, ...]]:
-    for number, step in enumerate(steps):
-        if step is EACH:
-            rest = steps[number + 1 :]
-            for element in value if isinstance(value, list) else ():
-                yield from _walk_around(element, rest, (*around, element)) if rest else ((*around, element),)
-            return
+    number = steps.index(_EACH)
+    for step in steps[:number]:
         value = _down(value, step)
-    if isinstance(value, dict) and value is not (around[-1] if around else None):
-        yield (*around, value)
+    rest = steps[number + 1 :]
+    for element in [value] if isinstance(value, dict) else _members(value):
+        if rest:
+            yield from _walk_around(element, rest, (*around, element))
+        else:
+            yield (*around, element)
+
+
+def _members(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
 
 
 def _down(value: object, step: Step) -> object:
     if isinstance(step, str):
         return value.get(step) if isinstance(value, dict) else None
     return value[step] if isinstance(value, list) and step < len(value) else None
-
-
-def as_object(value: object) -> JsonObject:
-    """The value where it is an object, else an empty one."""
-    return value if isinstance(value, dict) else {}

@@ -95,12 +95,13 @@ def query_text(description: str, mend: str = "Give 1 to 320 printable characters
     return fields.String(validate=[validate.Length(1, _TEXT_LENGTH), _printable], metadata=_asked(description, mend))
 
 
-def query_choice(words: type[StrEnum], description: str) -> fields.Enum[StrEnum]:
-    """One word of a closed list in a query."""
+def query_choice(words: type[StrEnum], description: str, *, allow_none: bool = False) -> fields.Enum[StrEnum]:
+    """One word of a closed list in a query or a body."""
     choices = ", ".join(words)
     return fields.Enum(
         words,
         by_value=True,
+        allow_none=allow_none,
         error_messages={"unknown": "Is not one of the words that this parameter knows."},
         metadata=_asked(description, f"Give one of: {choices}."),
     )

@@ -5,6 +5,7 @@ from flask import Flask
 from service.bootstrap import Hopp
 from service.telemetry.metrics import WebMetrics
 from service.web.api.alerts import alerts_routes
+from service.web.api.classify import classify_routes
 from service.web.api.deliveries import deliveries_routes
 from service.web.api.domains import domains_routes
 from service.web.api.events import events_routes
@@ -33,7 +34,7 @@ def create_app(hopp: Hopp) -> Flask:
     register_probes(app, hopp)
     register_scrape(app, hopp, metrics)
     api = make_api(app)
-    for routes in (alerts_routes(hopp), domains_routes(hopp), events_routes(hopp), deliveries_routes(hopp), sources_routes(hopp)):
-        api.register_blueprint(routes.blueprint)
+    for routes_of in (alerts_routes, domains_routes, events_routes, deliveries_routes, sources_routes, classify_routes):
+        api.register_blueprint(routes_of(hopp).blueprint)
     register_pages(app, api)
     return app

@@ -12,6 +12,7 @@ from service.web.routes import SCHEME
 
 VERSION = "1"
 _GUARDED_ERRORS = (401, 403, 503)
+_BODY_ERRORS = (400, 413, 415, 422)
 _INTRODUCTION = (
     "Hopp takes bounce and delivery webhooks, labels every event, and alerts where a recipient domain's hard bounces spike. "
     "Times are ISO 8601 in UTC. Lists give `items` and `next_cursor`; ask again with `cursor` for the next page. Answers carry "
@@ -79,7 +80,8 @@ def _errors_of(operation: Mapping[str, Any]) -> list[int]:
     if "x-errors" in operation:
         return list(operation["x-errors"])
     takes_query = any(parameter.get("in") == "query" for parameter in operation.get("parameters", []))
-    return sorted({*_GUARDED_ERRORS, *((422,) if takes_query else ())})
+    takes_body = "requestBody" in operation
+    return sorted({*_GUARDED_ERRORS, *((422,) if takes_query else ()), *(_BODY_ERRORS if takes_body else ())})
 
 
 def _problem_response(status: int) -> dict[str, Any]:

@@ -26,6 +26,8 @@ class Route:
     summary: str
     description: str
     parameters: tuple[Mapping[str, str], ...]
+    takes: tuple[Mapping[str, str], ...]
+    takes_example: str
     fields: tuple[Mapping[str, str], ...]
     example: str
     errors: tuple[int, ...]
@@ -69,7 +71,7 @@ def _groups(document: Mapping[str, Any]) -> dict[str, list[Route]]:
 def _route(path: str, method: str, item: Mapping[str, Any], schemas: Mapping[str, Any]) -> Route:
     operation = item[method]
     content: Mapping[str, Any] = next(iter(operation["responses"].get("200", {}).get("content", {}).values()), {})
-    example = content.get("example")
+    taken: Mapping[str, Any] = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
     return Route(
         anchor=f"{method}-{path.strip('/').replace('/', '-').replace('{', '').replace('}', '')}",
         method=method.upper(),
@@ -79,9 +81,15 @@ def _route(path: str, method: str, item: Mapping[str, Any], schemas: Mapping[str
         description=operation.get("description", ""),
         parameters=tuple(_parameters([*item.get("parameters", []), *operation.get("parameters", [])])),
         fields=tuple(_fields(content.get("schema", {}), schemas)),
-        example=dumps(example, indent=2, sort_keys=False, ensure_ascii=False) if example else "",
+        takes=tuple(_fields(taken.get("schema", {}), schemas)),
+        takes_example=_shown(taken.get("example")),
+        example=_shown(content.get("example")),
         errors=tuple(int(status) for status in operation["responses"] if not status.startswith("2")),
     )
+
+
+def _shown(example: object) -> str:
+    return dumps(example, indent=2, sort_keys=False, ensure_ascii=False) if example else ""
 
 
 def _parameters(parameters: list[Mapping[str, Any]]) -> Iterator[Mapping[str, str]]:
@@ -110,6 +118,7 @@ def _inner(item: Mapping[str, Any], schemas: Mapping[str, Any]) -> Mapping[str, 
 
 
 def _resolved(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> Mapping[str, Any]:
+    schema = schema["oneOf"][0] if "oneOf" in schema else schema
     reference = schema.get("$ref")
     found: Mapping[str, Any] = schemas[reference.rpartition("/")[2]] if reference else schema
     return found

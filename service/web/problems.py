@@ -27,14 +27,14 @@ _DETAILS = {
     503: "The database does not answer. Try again later.",
 }
 EXPLANATIONS: Mapping[int, str] = {
-    400: "The request could not be read: for example a body that says that it is gzip and is not.",
+    400: "The request could not be read: for example a body that is not JSON, or says that it is gzip and is not.",
     401: "No bearer token, or one that is unknown or revoked. Make one: `python -m service token new --role reader --name NAME`.",
     403: "The token is good, but its role may not do this. The list of routes says which role each needs.",
     404: "There is no such address, source, alert, delivery or recipient domain.",
     405: "The address exists, but does not take this method.",
     413: "The body is too large, as sent or inflated. `HOPP_BODY_LIMIT_BYTES` sets the limit.",
     415: "The body is encoded in a way that is not understood.",
-    422: "A parameter is wrong: `errors` names it, what is wrong, and the mend.",
+    422: "A parameter, or a field of the body, is wrong: `errors` names it, what is wrong, and the mend.",
     500: "A fault of this server; its log holds the reason.",
     503: "The inbox or the database cannot be reached now; try again after `Retry-After` seconds.",
 }

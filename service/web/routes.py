@@ -16,6 +16,7 @@ View = TypeVar("View", bound=Callable[..., object])
 PREFIX = "/api/v1"
 SCHEME = "bearer"
 ROLE_MARK = "needed_role"
+_JSON = "application/json"
 
 
 class _StrictParser(FlaskParser):
@@ -45,3 +46,32 @@ class Routes:
             return view
 
         return decorate
+
+    def post(
+        self,
+        rule: str,
+        role: Role,
+        *,
+        takes: type[Schema],
+        takes_example: Mapping[str, object],
+        answer: type[Schema],
+        example: Mapping[str, object],
+    ) -> Callable[[View], View]:
+        """A view that answers POST for this role; the body is one object or a list of them, and so is the answer.
+
+        The view reads the body itself: a body has to be bounded before anybody parses it.
+        """
+
+        def decorate(view: View) -> View:
+            body = {"required": True, "content": {_JSON: {"schema": _one_or_many(takes), "example": takes_example}}}
+            told = {"200": {"description": "OK", "content": {_JSON: {"schema": _one_or_many(answer), "example": example}}}}
+            described = self.blueprint.doc(security=[{SCHEME: []}], requestBody=body, responses=told, **{"x-role": role.value})(view)
+            described.__dict__[ROLE_MARK] = role
+            self.blueprint.route(rule, methods=["POST"])(described)
+            return view
+
+        return decorate
+
+
+def _one_or_many(schema: type[Schema]) -> dict[str, object]:
+    return {"oneOf": [schema, {"type": "array", "items": schema}]}

@@ -29,11 +29,11 @@ def test_every_route_of_the_api_is_described_with_role_example_and_problems(worl
     for path, item in document["paths"].items():
         if not path.startswith("/api/"):
             continue
-        operation = item["get"]
-        assert operation["x-role"] in list(Role)
-        assert operation["responses"]["200"]["content"]["application/json"]["example"]
-        assert {"401", "403", "503"} <= set(operation["responses"])
-        assert all(parameter.get("description") for parameter in operation.get("parameters", []) if parameter["in"] == "query")
+        for operation in (item[method] for method in ("get", "post") if method in item):
+            assert operation["x-role"] in list(Role)
+            assert operation["responses"]["200"]["content"]["application/json"]["example"]
+            assert {"401", "403", "503"} <= set(operation["responses"])
+            assert all(parameter.get("description") for parameter in operation.get("parameters", []) if parameter["in"] == "query")
 
 
 @pytest.mark.parametrize(

@@ -132,6 +132,12 @@ def test_explanation_says_which_stage_a_rule_does_not_fit(classifier: Classifier
     assert {match.standing for match in matches} == {"does not count at stage mail"}
 
 
+def test_explanation_lets_weak_words_give_way_to_the_stage(classifier: Classifier) -> None:
+    explanation = classifier.explain(Reply(text="550 Requested action not taken: mailbox unavailable", stage=SmtpStage.MAIL))
+    assert explanation.classification.rule == "stage.mail"
+    assert "gives way to the stage or to the ESP's own class" in {match.standing for match in explanation.matches}
+
+
 def test_explanation_shows_rules_that_came_later(classifier: Classifier) -> None:
     matches = classifier.explain(Reply(text="550 5.7.1 Your message is spam, your IP is on a blacklist")).matches
     assert [match.standing for match in matches][:2] == ["wins", "comes later"]

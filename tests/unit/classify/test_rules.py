@@ -32,6 +32,10 @@ def test_each_rule_says_who_says_so(ruleset: RuleSet) -> None:
     assert [rule.id for rule in ruleset.rules if not rule.source] == []
 
 
+def test_each_rule_names_an_answer_that_it_leaves_to_others(ruleset: RuleSet) -> None:
+    assert [rule.id for rule in ruleset.rules if not rule.not_examples] == []
+
+
 def test_each_rule_with_doubt_says_why(ruleset: RuleSet) -> None:
     assert [rule.id for rule in ruleset.rules if rule.doubt not in (None, "none") and not rule.doubt_reason] == []
 
@@ -114,6 +118,7 @@ _FAULTS = {
     "twin": (_RULE + _RULE.partition('source = "a test"')[2], "has the id of a rule in a.toml"),
     "shadowed": (_RULE + _RULE.partition('source = "a test"')[2].replace("acme.full", "acme.late"), "goes to rule `acme.full`"),
     "fingerprint without vendor": ("[[fingerprint]]\npattern = 'x'", "fingerprint 1` has no vendor"),
+    "fingerprint with an unknown key": ("[[fingerprint]]\npattern = 'x'\nvendor = 'acme'\nlabel = 'expired'", "unknown key `label`"),
     "fingerprint that RE2 cannot take": ("[[fingerprint]]\npattern = '('\nvendor = 'acme'", "which RE2 cannot take"),
 }
 

@@ -21,16 +21,16 @@ def _judged(file: Path) -> list[Judged]:
 
 
 def test_labelled_replies_are_read_as_well_as_ever(classifier: Classifier) -> None:
-    """The bars stand where the rules have come to; a change that falls below one has made reading worse."""
+    """The bars stand where the rules have come to. They were tuned on these replies, so others will be read less well."""
     if not _LABELLED.exists():
         pytest.skip("the labelled replies are not beside this checkout")
     reached = score([(row, classifier.classify(Reply(text=row.text))) for row in _judged(_LABELLED)])
-    assert reached.coarse >= 0.94
-    assert reached.fine >= 0.92
+    assert reached.coarse >= 0.955
+    assert reached.fine >= 0.935
     assert reached.false_hard <= 0.0
     assert reached.hard_precision >= 0.98
-    assert reached.missed <= 0.03
-    assert reached.undetermined <= 0.025
+    assert reached.missed <= 0.022
+    assert reached.undetermined <= 0.018
     assert reached.doubt_recall >= 0.94
     assert reached.doubt_precision >= 0.85
 
