@@ -11,7 +11,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 COMPLETE_ROOMS := service/model/*,service/esp/*,service/esp_kit/*,service/classify/*,service/judge/*,service/alerting/*,service/pipeline/*
 
 .DEFAULT_GOAL := help
-.PHONY: help install fmt lint types imports test cover migrate run worker demo bench pins ci
+.PHONY: help install fmt lint types imports test cover migrate run worker demo bench guides pins ci
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -54,6 +54,9 @@ demo: $(RUN_STAMP) ## show what Hopp does with made-up mail
 
 bench: $(DEV_STAMP) ## measure what a reply and an event cost here
 	$(BIN)/python -m bench $(ARGS)
+
+guides: $(RUN_STAMP) ## write docs/esp anew from what the adapters say of themselves
+	@$(BIN)/python -m service sources --write-guides docs/esp
 
 pins: $(DEV_STAMP) ## pin anew what requirements*.in want; ARGS=--upgrade takes newer versions
 	$(COMPILE) $(ARGS) requirements.in --output-file requirements.txt

@@ -95,7 +95,7 @@ def build(settings: Settings, *, now: Callable[[], datetime] | None = None, cert
     return Hopp(
         settings=settings,
         database=Database(settings.database),
-        inbox=SqlInbox(settings.inbox),
+        inbox=_inbox(settings),
         adapters=known,
         policy=policy,
         certificates=certificates or CertificateStore(),
@@ -118,6 +118,14 @@ def _with_mappings(known: Mapping[str, Adapter], settings: Settings) -> Mapping[
             raise SettingsError(message)
         found[adapter.name] = adapter
     return found
+
+
+def _inbox(settings: Settings) -> Inbox:
+    if not settings.inbox.startswith("nats://"):
+        return SqlInbox(settings.inbox)
+    from service.inbox.nats import NatsInbox  # noqa: PLC0415 - a tenth of a second of each start that only this inbox has to pay
+
+    return NatsInbox(settings.inbox, replicas=settings.inbox_replicas)
 
 
 def _check_source(name: str, esp: str, auth: str | None, known: Mapping[str, Adapter]) -> None:

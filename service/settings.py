@@ -18,6 +18,9 @@ DEFAULT_BIND = "127.0.0.1:8000"
 _SOURCE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 _SOURCE_KEYS = {"name", "esp", "secrets", "auth", "test", "topic_arns", "signature_versions", "public_url", "confirm_subscriptions"}
 _TABLES = {"source", "mapping", "policy", "rules"}
+_HOST = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
+_NATS_URL = re.compile(rf"nats://(?:[^@/,\s]+@)?{_HOST}(?:,{_HOST})*(?:/[A-Za-z0-9_-]{{1,60}})?")
+_REPLICAS = (1, 5)  # what JetStream takes
 _LOOPBACK = ("127.", "localhost", "[::1]")
 
 
@@ -44,6 +47,7 @@ class Settings:
 
     database: str = field(repr=False)  # may hold a password
     inbox: str = field(repr=False)
+    inbox_replicas: int = 1
     bind: str = DEFAULT_BIND
     public_url: str = ""
     config_path: Path | None = None
@@ -97,6 +101,7 @@ def load_settings(environment: Mapping[str, str], folder: Path | None = None) ->
     settings = Settings(
         database=database,
         inbox=inbox,
+        inbox_replicas=_inbox_replicas(environment, inbox),
         bind=bind,
         public_url=(environment.get("HOPP_PUBLIC_URL") or f"http://{bind}").rstrip("/"),
         config_path=config_path,
@@ -117,7 +122,8 @@ def load_settings(environment: Mapping[str, str], folder: Path | None = None) ->
 
 VARIABLES: Mapping[str, str] = {
     "HOPP_DATABASE": "main database: sqlite:///path or postgresql://user@host/name; sqlite:///var/hopp.sqlite by default",
-    "HOPP_INBOX": "where raw deliveries wait: sqlite:///path (by default beside the main database) or postgresql://…",
+    "HOPP_INBOX": "where raw deliveries wait: sqlite:///path (by default beside the main database), postgresql://… or nats://…",
+    "HOPP_INBOX_REPLICAS": "with an inbox in NATS: on how many servers a delivery is kept; 3 where three are named, else 1",
     "HOPP_BIND": "address and port that the web listens on; 127.0.0.1:8000 by default",
     "HOPP_CONFIG": "TOML file with sources and policy; hopp.toml by default, where it exists",
     "HOPP_PUBLIC_URL": "the address that ESPs post to, as they see it; http://HOPP_BIND by default",
@@ -175,12 +181,32 @@ def _default_inbox(database: str) -> str:
 
 def _check_urls(database: str, inbox: str) -> None:
     for name, url in (("HOPP_DATABASE", database), ("HOPP_INBOX", inbox)):
-        if not url.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
-            message = f"{name}: the URL has to start with sqlite:/// or postgresql:// (it starts with {url.split(':', 1)[0]!r})."
+        also = ("nats://",) if name == "HOPP_INBOX" else ()
+        known = ("sqlite:///", "postgresql://", "postgresql+psycopg://", *also)
+        if not url.startswith(known):
+            message = f"{name}: the URL has to start with {', '.join(known)} (it starts with {url.split(':', 1)[0]!r})."
             raise SettingsError(message)
+    if inbox.startswith("nats://") and not _NATS_URL.fullmatch(inbox):
+        message = (
+            "HOPP_INBOX: has to be written as nats://user:password@host1:4222,host2:4222/stream; user and stream may be missing, "
+            "and signs other than letters and digits in the password stand as %XX."
+        )
+        raise SettingsError(message)
     if inbox == database and inbox.startswith("sqlite"):
         message = "HOPP_INBOX: SQLite needs a file of its own for the inbox. Name another file, or unset HOPP_INBOX."
         raise SettingsError(message)
+
+
+def _inbox_replicas(environment: Mapping[str, str], inbox: str) -> int:
+    if not inbox.startswith("nats://"):
+        if environment.get("HOPP_INBOX_REPLICAS"):
+            raise SettingsError("HOPP_INBOX_REPLICAS: only an inbox in NATS has replicas. Unset it, or set HOPP_INBOX to a nats:// URL.")
+        return 1
+    low, high = _REPLICAS
+    replicas = _whole(environment, "HOPP_INBOX_REPLICAS", 3 if inbox.count(",") > 1 else 1, low=low)
+    if replicas > high:
+        raise SettingsError(f"HOPP_INBOX_REPLICAS={replicas}: has to be at most {high}. 3 survive the loss of one server, 5 of two.")
+    return replicas
 
 
 def _check_bind(bind: str) -> None:
@@ -212,7 +238,7 @@ def _web_processes(environment: Mapping[str, str], inbox: str) -> int:
     is_sqlite = inbox.startswith("sqlite")
     processes = _whole(environment, "HOPP_WEB_PROCESSES", 1 if is_sqlite else 2, low=1)
     if is_sqlite and processes > 1:
-        message = "HOPP_WEB_PROCESSES: SQLite takes one writer. Set it to 1, or set HOPP_INBOX to a postgresql:// URL."
+        message = "HOPP_WEB_PROCESSES: SQLite takes one writer. Set it to 1, or set HOPP_INBOX to a postgresql:// or nats:// URL."
         raise SettingsError(message)
     return processes
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.nats_cluster import NatsCluster, NoNatsError, own_cluster
 from tests.postgres import Databases, NoPostgresError, PostgresServer, databases, own_server
 
 IS_CI = os.environ.get("CI") == "true"
@@ -24,20 +25,20 @@ def _no_write_after_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def _skipped_without_postgres() -> Iterator[None]:
-    """A developer's machine may go without PostgreSQL, and says so; CI may not."""
+def _skipped_where_missing() -> Iterator[None]:
+    """A developer's machine may go without a server, and says so; CI may not."""
     try:
         yield
-    except NoPostgresError as error:
+    except (NoPostgresError, NoNatsError) as error:
         if IS_CI:
             raise
-        pytest.skip(f"no PostgreSQL: {error}")
+        pytest.skip(f"no server: {error}")
 
 
 @pytest.fixture(scope="session")
 def postgres_databases() -> Iterator[Databases]:
     """A PostgreSQL server for the whole run: the one at HOPP_TEST_POSTGRES, or one of our own."""
-    with _skipped_without_postgres(), databases(os.environ.get("HOPP_TEST_POSTGRES")) as running:
+    with _skipped_where_missing(), databases(os.environ.get("HOPP_TEST_POSTGRES")) as running:
         yield running
 
 
@@ -51,8 +52,28 @@ def postgres_url(postgres_databases: Databases) -> Iterator[str]:
 @pytest.fixture
 def own_postgres() -> Iterator[PostgresServer]:
     """A durable PostgreSQL server that a test may stop and start."""
-    with _skipped_without_postgres(), own_server(durable=True) as server:
+    with _skipped_where_missing(), own_server(durable=True) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def nats_cluster() -> Iterator[NatsCluster]:
+    """A NATS cluster of three nodes for the whole run."""
+    with _skipped_where_missing(), own_cluster() as running:
+        yield running
+
+
+@pytest.fixture
+def nats_url(nats_cluster: NatsCluster) -> str:
+    """The URL of an inbox that nobody has made yet."""
+    return nats_cluster.fresh_url()
+
+
+@pytest.fixture
+def own_nats_cluster() -> Iterator[NatsCluster]:
+    """A NATS cluster whose nodes a test may kill."""
+    with _skipped_where_missing(), own_cluster() as running:
+        yield running
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

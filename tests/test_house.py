@@ -76,6 +76,7 @@ def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.Monke
     """Neither a variable nor a hopp.toml of this machine is seen."""
     for name in [name for name in os.environ if name.startswith("HOPP_")]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "")  # what gunicorn.conf.py sets is undone with it
     monkeypatch.chdir(tmp_path)
     return monkeypatch
 
@@ -84,6 +85,8 @@ def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.Monke
 def test_sqlite_has_one_web_process_with_many_threads(no_settings: pytest.MonkeyPatch, inbox: str, expected: tuple[int, int]) -> None:
     no_settings.setenv("HOPP_INBOX", inbox)
     served = runpy.run_path(str(ROOT / "gunicorn.conf.py"))
+    if "_metrics_folder" in served:
+        served["_metrics_folder"].cleanup()
     assert (served["workers"], served["threads"]) == expected
 
 

@@ -231,11 +231,10 @@ def upgrade() -> None:
     )
     op.create_table(
         "one_time_proofs",
-        sa.Column("source_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("token_digest", sa.LargeBinary(length=16), nullable=False),
         sa.Column("subject_digest", sa.LargeBinary(length=16), nullable=False),
         sa.Column("seen_us", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("source_id", "token_digest", name=op.f("pk_one_time_proofs")),
+        sa.PrimaryKeyConstraint("token_digest", name=op.f("pk_one_time_proofs")),
         comment="Signed tokens that vouch for one event each; with another event they are forged.",
     )
     op.create_index("ix_one_time_proofs_seen", "one_time_proofs", ["seen_us"], unique=False)

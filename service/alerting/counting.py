@@ -73,8 +73,8 @@ class History:
 
     @property
     def is_bounced(self) -> bool:
-        """True while the last hard bounce is newer than the last delivery."""
-        return self.last_hard_us > self.last_delivered_us
+        """True while the last hard bounce is newer than the last delivery; of two in one moment the delivery came first."""
+        return 0 < self.last_hard_us >= self.last_delivered_us
 
     def is_warm(self, at_us: int, warm_days: int) -> bool:
         """True where a delivery in the last `warm_days` was followed by no hard bounce."""

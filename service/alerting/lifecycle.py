@@ -183,7 +183,8 @@ def after_sweep(alert: Alert, recovery: Recovery, *, now_us: int, policy: Policy
 
 def _closing(recovery: Recovery, *, last_true_us: int, now_us: int, policy: Policy) -> Change | None:
     is_quiet = now_us - recovery.last_attempt_us >= policy.recover_quiet_seconds * SECOND_US
-    if recovery.delivered_since_hard >= policy.recover_deliveries and is_quiet:
+    is_clear = now_us - last_true_us >= policy.recover_clear_hours * HOUR_US  # a busy domain is never quiet
+    if recovery.delivered_since_hard >= policy.recover_deliveries and (is_quiet or is_clear):
         return Change.RECOVERED
     expires_us = policy.expire_days * DAY_US
     if now_us - last_true_us >= expires_us and now_us - recovery.last_attempt_us >= expires_us:

@@ -45,6 +45,7 @@ class Policy:
     nodenom_warn: int = 10  # people bounced in 24 h at such a source before it is a warning
     recover_deliveries: int = 5
     recover_quiet_seconds: int = 1_800
+    recover_clear_hours: int = 24  # without a true check, where mail never pauses for the quiet
     expire_days: int = 14
     reopen_hours: int = 72
     stale_hours: int = 24  # a window that ended longer ago never opens an alert
@@ -68,6 +69,8 @@ class Policy:
 
 
 _GENERAL = "alert"
+_LARGEST = 1e9
+_RANGES: Mapping[str, tuple[float, float]] = {"e_min_domain_hours": (0, _LARGEST), "critical_rate": (0.01, 1)}
 _WHOLE = {item.name for item in fields(Policy) if item.type in (int, "int")}
 
 
@@ -100,16 +103,26 @@ def _changed_policy(policy: Policy, changes: Mapping[str, float]) -> Policy:
     checked: dict[str, float] = {}
     for name, value in changes.items():
         _refuse_unknown(name, known, _GENERAL)
-        low = 0 if name == "e_min_domain_hours" else 1
-        if name != "critical_rate" and value < low:
-            message = f"[policy.{_GENERAL}] {name} = {value:g}: has to be at least {low}."
-            raise PolicyError(message)
+        _check_value(name, value)
         checked[name] = int(value) if name in _WHOLE else value
     changed = replace(policy, **checked)  # type: ignore[arg-type]  # names and types were checked against the fields
     if changed.short_window_hours >= changed.long_window_hours:
         message = f"[policy.{_GENERAL}] short_window_hours has to be smaller than long_window_hours ({changed.long_window_hours})."
         raise PolicyError(message)
+    if changed.hold_min_seconds > changed.hold_max_seconds:
+        message = f"[policy.{_GENERAL}] hold_min_seconds may not be greater than hold_max_seconds ({changed.hold_max_seconds})."
+        raise PolicyError(message)
     return changed
+
+
+def _check_value(name: str, value: float) -> None:
+    low, high = _RANGES.get(name, (1, _LARGEST))
+    if not low <= value <= high:  # false for what is no number, too
+        message = f"[policy.{_GENERAL}] {name} = {value:g}: has to be from {low:g} to {high:g}."
+        raise PolicyError(message)
+    if name in _WHOLE and value != int(value):
+        message = f"[policy.{_GENERAL}] {name} = {value:g}: has to be a whole number."
+        raise PolicyError(message)
 
 
 def _refuse_unknown(name: str, known: set[str], table: str) -> None:

@@ -3,15 +3,16 @@
 import shutil
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 
 from service.alerting.sources import SourceState, SourceTrouble
 from service.bootstrap import Hopp
 from service.cli.ages import age_of
+from service.cli.cluster import examine_cluster
+from service.cli.findings import Finding, State, fail, ok, warn
 from service.cli.first_start import DEMO_PREFIX
+from service.inbox.port import Replicated
 from service.model.errors import HoppError, RemoteUnavailableError
 from service.model.moments import DAY_US, SECOND_US, iso, to_us
 from service.outbound.service_client import ServiceClient
@@ -32,46 +33,16 @@ _DEMO = f"source {DEMO_PREFIX}"
 _LOSES = ("off", "0")
 
 
-class State(StrEnum):
-    """How a finding stands."""
-
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing that was looked at."""
-
-    state: State
-    what: str
-    found: str
-    next_step: str = ""
-
-
-def ok(what: str, found: str) -> Finding:
-    """All is well with it."""
-    return Finding(state=State.OK, what=what, found=found)
-
-
-def warn(what: str, found: str, next_step: str) -> Finding:
-    """It works, and somebody should look at it."""
-    return Finding(state=State.WARN, what=what, found=found, next_step=next_step)
-
-
-def fail(what: str, found: str, next_step: str) -> Finding:
-    """It does not work."""
-    return Finding(state=State.FAIL, what=what, found=found, next_step=next_step)
-
-
 def examine(hopp: Hopp, client: ServiceClient) -> Iterator[Finding]:
     """Look at everything, from the settings to the disk."""
     now = hopp.now()
     health = HealthReader(hopp.database).read(to_us(now)) if soundness.is_there(hopp.database) else None
     yield from _settings(hopp.settings)
     yield from _database(hopp.database, now)
-    yield from _inbox(hopp, now)
+    if isinstance(hopp.inbox, Replicated):
+        yield from _cluster(hopp.inbox, hopp, now)
+    else:
+        yield from _inbox(hopp, now)
     yield from _worker(hopp, health, now)
     yield from _web(client)
     for source in hopp.settings.sources:
@@ -151,24 +122,34 @@ def _inbox(hopp: Hopp, now: datetime) -> Iterator[Finding]:
             return
         yield from _durable("inbox", inbox, now)
         if inbox.answers():
-            yield _waiting(hopp, inbox, now)
+            with inbox.read() as connection:
+                is_prepared = soundness.has_table(connection, "inbox")
+            if not is_prepared:
+                yield fail("waiting", "the inbox has no table", "python -m service migrate")
+                return
+            yield from _waiting(hopp, now)
     finally:
         inbox.close()
 
 
-def _waiting(hopp: Hopp, inbox: Database, now: datetime) -> Finding:
-    with inbox.read() as connection:
-        is_prepared = soundness.has_table(connection, "inbox")
-    if not is_prepared:
-        return fail("waiting", "the inbox has no table", "python -m service migrate")
+def _cluster(inbox: Replicated, hopp: Hopp, now: datetime) -> Iterator[Finding]:
+    found = list(examine_cluster(inbox, hopp.settings))
+    yield from found
+    if all(finding.what != "inbox" or finding.state is not State.FAIL for finding in found):
+        yield from _waiting(hopp, now)
+
+
+def _waiting(hopp: Hopp, now: datetime) -> Iterator[Finding]:
     state = hopp.inbox.state()
     if state.oldest_received_at is None:
-        return ok("waiting", "nothing waits in the inbox")
+        yield ok("waiting", "nothing waits in the inbox")
+        return
     age_us = to_us(now) - to_us(state.oldest_received_at)
     found = f"{state.waiting} in the inbox, the oldest for {age_of(age_us)}"
     if age_us > _WAITING_US:
-        return fail("waiting", found, "No worker takes them: start one (make worker), or read its log.")
-    return ok("waiting", found)
+        yield fail("waiting", found, "No worker takes them: start one (make worker), or read its log.")
+    else:
+        yield ok("waiting", found)
 
 
 def _worker(hopp: Hopp, health: Health | None, now: datetime) -> Iterator[Finding]:

@@ -7,7 +7,8 @@ import click
 import orjson
 
 from service.bootstrap import build
-from service.cli.checkup import Finding, State, examine, fail
+from service.cli.checkup import examine
+from service.cli.findings import Finding, State, fail
 from service.cli.local import own_url
 from service.model.errors import HoppError
 from service.outbound.service_client import ServiceClient

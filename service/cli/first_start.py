@@ -79,13 +79,13 @@ def _write(path: Path, key_file: Path) -> None:
         postmark=_fresh("postmark").private,
         mailgun=_fresh("mailgun").private,
     )
-    _write_once(path, text)
+    write_once(path, text)
 
 
 def _sendgrid_public(key_file: Path) -> str:
     """The public half of the key in the file, which is made where it is missing. The file comes first: a crash leaves a usable key."""
     key_file.parent.mkdir(parents=True, exist_ok=True)
-    _write_once(key_file, _fresh("sendgrid").private)
+    write_once(key_file, _fresh("sendgrid").private)
     try:
         key = serialization.load_pem_private_key(key_file.read_bytes(), password=None)
     except ValueError:
@@ -104,7 +104,7 @@ def _chance() -> bytes:
     return secrets.token_bytes(_CHANCE_BYTES)
 
 
-def _write_once(path: Path, text: str) -> None:
+def write_once(path: Path, text: str) -> None:
     """All of the file or none of it, and never over one that is there: of two first starts at once, one wins."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # for its owner's eyes only, and so is what it becomes
     draft = Path(name)

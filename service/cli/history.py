@@ -3,18 +3,17 @@
 import sys
 import tomllib
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import uuid4
 
 import click
 import orjson
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from service.alerting.policy import Policy, PolicyError, policy_from
 from service.bootstrap import Hopp
+from service.cli.options import MOMENT
+from service.cli.progress import progress_bar
 from service.cli.running import prepared
 from service.esp.generic import event_of_line
 from service.esp_kit import jsontext
@@ -34,18 +33,6 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def _progress(*, quiet: bool) -> Progress:
-    """A bar on standard error, so that standard output stays clean for pipes."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        disable=quiet,
-    )
-
-
 @click.command("import")
 @click.option("--source", "default_source", default="import", show_default=True, help="Source of lines that name none.")
 @click.option("--quiet", is_flag=True, help="No progress bar.")
@@ -59,7 +46,7 @@ def import_command(default_source: str, *, quiet: bool, file: BinaryIO) -> None:
     hopp = prepared()
     tools, import_id = hopp.tools(), f"import{uuid4().hex[:26]}"
     events = duplicates = refused = 0
-    with _progress(quiet=quiet) as progress:
+    with progress_bar(quiet=quiet) as progress:
         task = progress.add_task("importing", total=_size(file))
         for first_number, lines in _chunks(file):
             history, problems = _read(lines, first_number, default_source)
@@ -122,22 +109,21 @@ def _read_line(line: bytes, default_source: str) -> HistoricEvent | Problem:
 
 
 @click.command("backtest")
-@click.option("--from", "from_text", required=True, metavar="T", help="First moment to report, ISO 8601; what came before still teaches.")
-@click.option("--to", "to_text", required=True, metavar="T", help="Moment to end at, ISO 8601.")
+@click.option("--from", "from_us", required=True, type=MOMENT, help="First moment to report, ISO 8601; what came before still teaches.")
+@click.option("--to", "until_us", required=True, type=MOMENT, help="Moment to end at, ISO 8601.")
 @click.option("--policy", "policy_file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="TOML with [policy.…] to try.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of columns divided by tabs.")
 @click.option("--quiet", is_flag=True, help="No progress bar.")
-def backtest_command(*, from_text: str, to_text: str, policy_file: Path | None, as_json: bool, quiet: bool) -> None:
+def backtest_command(*, from_us: int, until_us: int, policy_file: Path | None, as_json: bool, quiet: bool) -> None:
     """Run the stored history through the alert decision on a virtual clock and print each transition."""
-    from_us, to_us_ = to_us(_moment("--from", from_text)), to_us(_moment("--to", to_text))
-    if from_us >= to_us_:
-        message = f"--from {from_text} has to be before --to {to_text}"
+    if from_us >= until_us:
+        message = f"--from {iso(from_us)} has to be before --to {iso(until_us)}"
         raise click.UsageError(message)
     hopp = prepared()
     policy = _policy(policy_file) if policy_file else hopp.policy
     if not as_json:
         click.echo("\t".join(_COLUMNS))
-    for transition in _transitions(hopp, policy, to_us_, quiet=quiet):
+    for transition in _transitions(hopp, policy, until_us, quiet=quiet):
         if transition.at_us < from_us:
             continue
         values = _values(transition)
@@ -145,7 +131,7 @@ def backtest_command(*, from_text: str, to_text: str, policy_file: Path | None, 
 
 
 def _transitions(hopp: Hopp, policy: Policy, until_us: int, *, quiet: bool) -> Iterator[Transition]:
-    with hopp.database.read() as connection, _progress(quiet=quiet) as progress:
+    with hopp.database.read() as connection, progress_bar(quiet=quiet) as progress:
         timeline = load_timeline(connection, until_us)
         task = progress.add_task("backtest", total=count_attempts(connection, until_us))
         backtest = Backtest(policy, hopp.labels().domains)
@@ -169,15 +155,6 @@ def _values(transition: Transition) -> dict[str, Any]:
         "threshold": decision.threshold if has_rate else None,
     }
     return {name: values.get(name) for name in _COLUMNS}
-
-
-def _moment(option: str, text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        message = f"{option} {text!r}: has to be a moment like 2026-01-31T08:00:00Z"
-        raise click.UsageError(message) from error
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
 def _policy(path: Path) -> Policy:

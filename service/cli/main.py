@@ -6,11 +6,14 @@ import click
 from click.exceptions import ClickException
 
 from service.alerting.policy import PolicyError
+from service.cli.classifying import classify_command
 from service.cli.demo.command import demo_command
 from service.cli.doctor import doctor_command
 from service.cli.history import backtest_command, import_command
-from service.cli.reading import classify_command, parse_command
+from service.cli.reading import parse_command
+from service.cli.replay import replay_command
 from service.cli.running import migrate_command, serve_command, worker_command
+from service.cli.samples.command import send_sample_command
 from service.cli.sources import sources_command
 from service.cli.tokens import token_group
 from service.model.errors import HoppError
@@ -34,9 +37,11 @@ for command in (
     backtest_command,
     parse_command,
     classify_command,
+    replay_command,
     sources_command,
     doctor_command,
     demo_command,
+    send_sample_command,
 ):
     commands.add_command(command)
 

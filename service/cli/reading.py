@@ -1,4 +1,4 @@
-"""The commands that read one thing and say what it means: parse a payload, classify an answer."""
+"""The command that reads a payload and says what it means."""
 
 import sys
 from pathlib import Path
@@ -8,16 +8,11 @@ import click
 import orjson
 
 from service.bootstrap import Hopp, build, load_mapping_file
-from service.classify.explanation import Explanation
-from service.classify.reply import Reply
 from service.esp_kit.adapter import Adapter
 from service.esp_kit.printing import event_as_dict
 from service.model.errors import UnreadableError
-from service.model.events import Classification, Delivery
-from service.model.words import Label
+from service.model.events import Delivery
 from service.settings import settings_from_process
-
-_ANSWER = ("label", "group", "persistence", "doubt", "rule", "vendor", "evidence")
 
 
 @click.command("parse")
@@ -73,36 +68,3 @@ def _header(line: str) -> tuple[str, str]:
         message = f"--header {line!r}: has to be 'Name: value'"
         raise click.UsageError(message)
     return name.strip().lower(), value.strip()
-
-
-@click.command("classify")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of columns divided by tabs.")
-@click.option("--explain", is_flag=True, help="Show every rule that matched, the winner and why.")
-@click.argument("file", type=click.File("rb"), default="-")
-def classify_command(*, as_json: bool, explain: bool, file: BinaryIO) -> None:
-    """Label diagnostics, one a line: label group persistence doubt rule vendor evidence."""
-    classifier = build(settings_from_process()).labels().classifier
-    for line in file:
-        reply = Reply(text=line.decode("utf-8", "replace").rstrip("\r\n"))
-        if explain:
-            _print_explanation(classifier.explain(reply), as_json=as_json)
-        else:
-            _print_answer(classifier.classify(reply), as_json=as_json)
-
-
-def _print_answer(answer: Classification, *, as_json: bool) -> None:
-    values = {name: getattr(answer, name) for name in _ANSWER}
-    if as_json:
-        click.echo(orjson.dumps(values).decode())
-        return
-    click.echo("\t".join("" if value is None else str(value) for value in values.values()))
-
-
-def _print_explanation(explanation: Explanation, *, as_json: bool) -> None:
-    if as_json:
-        click.echo(orjson.dumps(explanation).decode())
-        return
-    for line in explanation.as_lines():
-        click.echo(line)
-    if explanation.classification.label is Label.UNDETERMINED:
-        click.echo("No rule knows this wording. A rule of your own can: docs/own-rules.md")

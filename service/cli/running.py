@@ -10,6 +10,7 @@ from service.bootstrap import Hopp, build
 from service.cli.first_start import write_demo_config
 from service.cli.supervise import supervise
 from service.cli.tokens import first_token
+from service.outbound.ports import is_taken
 from service.settings import Settings, settings_from_process
 from service.store import schema
 from service.telemetry.logs import configure_logs
@@ -34,11 +35,16 @@ def serve_command() -> None:
     On its first start with the embedded default it writes hopp.toml with four demo sources and prints an API token.
     """
     settings = settings_from_process()
+    if is_taken(settings.bind):
+        message = f"somebody listens on {settings.bind} already. Stop that (another `serve`?), or set HOPP_BIND to another port."
+        raise click.ClickException(message)
     if settings.is_embedded and settings.config_path is None:
         click.echo(f"First start: wrote {write_demo_config()} with four demo sources and fresh keys.")
     hopp = prepared()
     hopp.labels()  # a wrong rule file stops the start here, not the worker again and again
     _greet(hopp)
+    hopp.inbox.close()  # web and worker have connections of their own
+    hopp.database.close()
     sys.exit(supervise(hopp.settings))
 
 

@@ -7,6 +7,7 @@ from functools import lru_cache
 import idna
 
 MAX_ADDRESS = 320  # 64 for the local part, 255 for the domain, and the sign between (RFC 5321, section 4.5.3.1)
+_MAX_DOMAIN = 255
 _MAX_WRITTEN = 1_024  # a display name may stand before it
 _MAX_LIST = 4_000  # an unclosed quotation mark makes the search quadratic
 _BARE_LOCAL = re.compile(r'[^\s@"<>,;\x00-\x20\x7f]+')
@@ -24,7 +25,7 @@ def address_of(value: object) -> str | None:
         written = written[written.rindex("<") + 1 : -1].strip()
     lowered = written.lower()
     if lowered.isascii() and _PLAIN.fullmatch(lowered) and ".." not in lowered:
-        return lowered if len(lowered) <= MAX_ADDRESS else None
+        return lowered if _is_short(lowered) else None
     return _unusual(lowered)
 
 
@@ -45,7 +46,11 @@ def _unusual(lowered: str) -> str | None:
         return None
     a_labels = _a_labels(domain_part)
     address = f"{local}@{a_labels}"
-    return address if a_labels and len(address) <= MAX_ADDRESS else None
+    return address if a_labels and _is_short(address) else None
+
+
+def _is_short(address: str) -> bool:
+    return len(address) <= MAX_ADDRESS and len(address) - address.rindex("@") - 1 <= _MAX_DOMAIN
 
 
 @lru_cache(maxsize=4_096)

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 from dataclasses import replace
 from datetime import datetime
+from urllib.parse import quote_plus
 
 from service.esp_kit.adapter import Signer, SigningKeys, SourceTrust, WebhookRequest
 from service.esp_kit.proof import as_bytes
@@ -46,7 +47,19 @@ def basic_keys(chance: bytes) -> SigningKeys:
 
 def sign_basic(request: WebhookRequest, keys: SigningKeys, now: datetime) -> WebhookRequest:
     """Basic auth, which covers nothing of the body."""
-    return with_headers(request, authorization="Basic " + base64.b64encode(as_bytes(keys.private)).decode())
+    return sign_static(request, "basic", keys.private)
+
+
+def sign_static(request: WebhookRequest, auth: str, secret: str) -> WebhookRequest:
+    """The secret where a source's `auth` wants it: in basic auth, in a header or in the address; nowhere with "none"."""
+    scheme, _, header = auth.partition(":")
+    if scheme == "basic":
+        return with_headers(request, authorization="Basic " + base64.b64encode(as_bytes(secret)).decode())
+    if scheme == "header":
+        return with_headers(request, **{header.strip().lower(): secret})
+    if scheme == "token":
+        return replace(request, query="&".join(filter(None, (request.query, f"token={quote_plus(secret)}"))))
+    return request
 
 
 def sign_standard_webhook(request: WebhookRequest, keys: SigningKeys, now: datetime, *, prefix: str = "webhook") -> WebhookRequest:

@@ -8,7 +8,7 @@ worst that can happen is that one is taken twice.
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from service.model.events import Delivery
 
@@ -19,6 +19,16 @@ class InboxState:
 
     waiting: int
     oldest_received_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What the servers behind a replicated inbox say about themselves and it."""
+
+    version: str
+    max_payload: int  # the largest message that they take, in bytes
+    replicas: int
+    in_step: int  # replicas that have all that was appended
 
 
 class Batch(Protocol):
@@ -39,7 +49,10 @@ class Inbox(Protocol):
         """Create what is missing on disk or in the database. May be called any number of times."""
 
     def append(self, delivery: Delivery) -> None:
-        """Keep one delivery durably, or raise InboxUnavailableError. Callers in many threads share one sync."""
+        """Keep one delivery durably; callers in many threads share one sync.
+
+        Raises InboxUnavailableError where it may be tried again, and BodyTooLargeError where that would help nobody.
+        """
 
     def take(self, limit: int) -> AbstractContextManager[Batch]:
         """Hold up to `limit` deliveries until the block ends; those not `done` by then wait again."""
@@ -49,3 +62,15 @@ class Inbox(Protocol):
 
     def close(self) -> None:
         """Give back files and connections."""
+
+
+@runtime_checkable
+class Replicated(Protocol):
+    """An inbox that several servers keep."""
+
+    @property
+    def described(self) -> str:
+        """Where it is, without what proves who we are."""
+
+    def standing(self) -> Standing:
+        """What stands behind it; raises InboxUnavailableError where it does not answer or was never prepared."""

@@ -7,7 +7,7 @@ with its connection.
 
 import fcntl
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -36,7 +36,7 @@ from service.inbox.port import Batch, InboxState
 from service.model.errors import HoppError, InboxUnavailableError
 from service.model.events import Delivery
 from service.model.moments import from_us, to_us
-from service.store.database import Database
+from service.store.database import Database, DatabaseUnavailableError
 
 _metadata = MetaData()
 _inbox = Table(
@@ -57,6 +57,7 @@ _inbox = Table(
 )
 _PACK_FROM_BYTES = 1_000  # below that zstd saves less than it costs
 _LARGEST_BODY = 1 << 30
+_PATIENCE_SECONDS = 8  # a server that is slower is told to an ESP as unavailable: most wait for ten or more
 
 
 class WorkerAlreadyRunningError(HoppError):
@@ -67,7 +68,7 @@ class SqlInbox:
     """An inbox behind a database URL."""
 
     def __init__(self, url: str) -> None:
-        self._database = Database(url)
+        self._database = Database(url, patience_seconds=_PATIENCE_SECONDS)
         self._group: GroupCommit[dict[str, Any]] = GroupCommit(self._write)
         self._worker_lock: IO[str] | None = None
 
@@ -78,11 +79,8 @@ class SqlInbox:
 
     def append(self, delivery: Delivery) -> None:
         """Keep one delivery durably; callers in many threads share one sync."""
-        try:
+        with _answering(self._database, "cannot keep a delivery"):
             self._group.put(_row(delivery))
-        except (DBAPIError, HoppError) as error:
-            message = f"The inbox {self._database.described} cannot keep a delivery ({_first_line(error)}). Check its disk and server."
-            raise InboxUnavailableError(message) from error
 
     def _write(self, rows: Sequence[dict[str, Any]]) -> None:
         with self._database.write() as connection:
@@ -93,12 +91,20 @@ class SqlInbox:
         """Hold up to `limit` deliveries until the block ends; those not done by then wait again."""
         if self._database.is_sqlite:
             self._hold_alone()
-            with self._database.read() as connection:
+            with self._reading() as connection:
                 batch = _SqliteBatch(self._database, _read(connection, limit))
             yield batch
             return
-        with self._database.engine.connect() as connection:
-            yield _PostgresBatch(connection, _read(connection, limit, skip_locked=True))
+        with ExitStack() as stack:
+            with _answering(self._database, "gives nothing out"):
+                connection = stack.enter_context(self._database.read())
+                taken = _read(connection, limit, skip_locked=True)
+            yield _PostgresBatch(self._database, connection, taken)
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with _answering(self._database, "gives nothing out"), self._database.read() as connection:
+            yield connection
 
     def _hold_alone(self) -> None:
         if self._worker_lock is not None:
@@ -116,7 +122,7 @@ class SqlInbox:
 
     def state(self) -> InboxState:
         """How much waits."""
-        with self._database.read() as connection:
+        with self._reading() as connection:
             waiting, oldest_us = connection.execute(select(func.count(), func.min(_inbox.c.received_us))).one()
         return InboxState(waiting=waiting, oldest_received_at=None if oldest_us is None else from_us(oldest_us))
 
@@ -150,7 +156,7 @@ class _SqliteBatch:
     def done(self) -> None:
         if not self._taken.numbers:
             return
-        with self._database.write() as connection:
+        with _answering(self._database, "keeps what is done"), self._database.write() as connection:
             # Numbers grow in the order of commits, so nothing that came since can have a smaller one.
             connection.execute(delete(_inbox).where(_inbox.c.seq <= self._taken.numbers[-1]))
 
@@ -159,6 +165,7 @@ class _SqliteBatch:
 class _PostgresBatch:
     """A batch whose rows stay locked until the connection ends its transaction."""
 
+    _database: Database
     _connection: Connection = field(repr=False)
     _taken: _Taken
 
@@ -167,8 +174,9 @@ class _PostgresBatch:
         return self._taken.deliveries
 
     def done(self) -> None:
-        self._connection.execute(delete(_inbox).where(_inbox.c.seq.in_(self._taken.numbers)))
-        self._connection.commit()
+        with _answering(self._database, "keeps what is done"):
+            self._connection.execute(delete(_inbox).where(_inbox.c.seq.in_(self._taken.numbers)))
+            self._connection.commit()
 
 
 def _row(delivery: Delivery) -> dict[str, Any]:
@@ -205,6 +213,16 @@ def _delivery(row: Any) -> Delivery:  # noqa: ANN401 - a row's columns are known
         query=row.query,
         body=zstandard.ZstdDecompressor().decompress(body, max_output_size=_LARGEST_BODY) if row.is_packed else body,
     )
+
+
+@contextmanager
+def _answering(database: Database, otherwise: str) -> Iterator[None]:
+    """Whatever keeps the inbox from answering becomes the one error that everybody else knows."""
+    try:
+        yield
+    except (DBAPIError, DatabaseUnavailableError) as error:
+        message = f"The inbox {database.described} {otherwise} ({_first_line(error)}). Check its disk and server, and HOPP_INBOX."
+        raise InboxUnavailableError(message) from error
 
 
 def _first_line(error: Exception) -> str:

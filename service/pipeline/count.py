@@ -47,6 +47,13 @@ def count(connection: Connection, new: Sequence[Incoming], known: Mapping[str, R
     return counted
 
 
+def count_anew(connection: Connection, known: Mapping[str, RecipientRow], policy: Policy) -> Counted:
+    """Count these recipients anew from all their stored attempts, once it has changed what one of those means."""
+    counted = Counted(recipients=dict(known))
+    _refold(connection, {address: [] for address in known}, counted, policy)
+    return counted
+
+
 def _seen(row: RecipientRow, items: Sequence[Incoming], history: History) -> RecipientRow:
     engaged_us = max((item.labelled.occurred_us for item in items if item.labelled.event.kind in _ENGAGED), default=0)
     hard = sum(item.labelled.counts_as_hard for item in items if item.is_attempt)

@@ -18,7 +18,7 @@ from service.store.ingest import DomainRow, LagRow
 
 
 @dataclass(slots=True)
-class _DomainChange:
+class DomainChange:
     """What one batch says about one recipient domain."""
 
     gateway_by_host: str = ""
@@ -46,11 +46,11 @@ def update_domains(
         )
     ingest.save_domains(connection, rows)
     lags = _learn_lags(connection, new)
-    _schedule(connection, changes, rows, lags, policy=policy, now_us=now_us)
+    schedule_checks(connection, changes, rows, lags, policy=policy, now_us=now_us)
 
 
-def _domain_changes(new: Sequence[Incoming], cells: Mapping[bytes, Cell]) -> dict[str, _DomainChange]:
-    changes: dict[str, _DomainChange] = defaultdict(_DomainChange)
+def _domain_changes(new: Sequence[Incoming], cells: Mapping[bytes, Cell]) -> dict[str, DomainChange]:
+    changes: dict[str, DomainChange] = defaultdict(DomainChange)
     for item in new:
         if not item.is_attempt:
             continue
@@ -59,7 +59,7 @@ def _domain_changes(new: Sequence[Incoming], cells: Mapping[bytes, Cell]) -> dic
         if labelled.is_gateway_by_host:
             change.gateway_by_host = labelled.gateway
         else:
-            change.gateway_by_words = labelled.gateway or change.gateway_by_words
+            change.gateway_by_words = change.gateway_by_words or labelled.gateway
         change.newest_us = max(change.newest_us, labelled.occurred_us)
         if cell in HARD_CELLS:
             change.hard_us = max(change.hard_us, labelled.occurred_us)
@@ -97,11 +97,11 @@ def _learn_lags(connection: Connection, new: Sequence[Incoming]) -> dict[int, La
     return lags
 
 
-def _schedule(
+def schedule_checks(
     connection: Connection,
-    changes: dict[str, _DomainChange],
-    rows: dict[str, DomainRow],
-    lags: dict[int, LagRow],
+    changes: Mapping[str, DomainChange],
+    rows: Mapping[str, DomainRow],
+    lags: Mapping[int, LagRow],
     *,
     policy: Policy,
     now_us: int,
@@ -116,7 +116,7 @@ def _schedule(
     ingest.save_due_checks(connection, {domain: scheduled(checks.get(domain), now_us, hold, policy) for domain, hold in wanted.items()})
 
 
-def _may_page(change: _DomainChange, row: DomainRow, *, now_us: int, policy: Policy) -> bool:
+def _may_page(change: DomainChange, row: DomainRow, *, now_us: int, policy: Policy) -> bool:
     """False for what only corrects history: far behind the domain's newest hour, or in a window that is long over."""
     is_behind = hour_of(change.hard_us) < row.newest_hour - policy.stale_hours
     return not is_behind and not is_stale(row.newest_hour, now_us, policy)

@@ -32,13 +32,18 @@ class Imported:
 
 def import_events(history: Sequence[HistoricEvent], tools: Tools, *, import_id: str, now_us: int) -> Imported:
     """Record a part of a file in one transaction; what was imported or received before is a duplicate."""
+    wanted = _sources(history, tools)
     with tools.database.write() as connection:
-        sources = ingest.ensure_sources(connection, _sources(history, tools), now_us)
+        known = ingest.find_sources(connection, list(wanted))
+        # A source that is there keeps its ESP: a file says what its events are, not what an endpoint is.
+        missing = {name: value for name, value in wanted.items() if name not in known}
+        sources = known | ingest.ensure_sources(connection, missing, now_us)
         batch = []
         for item in history:
             # Where receipt is not known, the event's own time stands for it: the backtest's clock follows it.
             received_at = item.received_at or item.event.occurred_at
-            received_us = now_us if received_at is None else to_us(received_at)
+            # A moment that is yet to come would move the domain's windows there and leave them.
+            received_us = min(now_us, to_us(received_at)) if received_at else now_us
             labelled = label(item.event, source=item.source, received_us=received_us, labels=tools.labels)
             batch.append(Incoming(labelled, sources[item.source], import_id, received_us, teaches_lag=False))
         recorded = record(connection, batch, policy=tools.policy, book=tools.labels.domains, now_us=now_us)

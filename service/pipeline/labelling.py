@@ -10,9 +10,10 @@ from service.classify.reply import Reply
 from service.model.events import Classification, Event
 from service.model.moments import EPOCH, MICROSECOND, SECOND_US
 from service.model.words import EventKind, Persistence, ReportedType
+from service.pipeline.fitting import fitted
 
 _AHEAD_US = 600 * SECOND_US  # one wrong clock must not move a domain's windows
-_ANSWERED = frozenset({EventKind.BOUNCED, EventKind.DEFERRED, EventKind.REJECTED})
+ANSWERED = frozenset({EventKind.BOUNCED, EventKind.DEFERRED, EventKind.REJECTED})
 _SAYS_NOTHING = frozenset({None, ReportedType.UNDETERMINED})
 
 
@@ -40,23 +41,45 @@ class LabelledEvent:
     domain: str
 
 
+@dataclass(frozen=True, slots=True)
+class ReadAnswer:
+    """What the server's answer to one mail means."""
+
+    classification: Classification | None  # None where the kind of event holds no answer
+    gateway: str
+    is_gateway_by_host: bool
+    counts_as_hard: bool
+
+
+def read_answer(event: Event, labels: Labels) -> ReadAnswer:
+    """Classify one event, by nothing but what is stored of it: so it can be done again with other rules."""
+    classification = _classify(event, labels) if event.kind in ANSWERED else None
+    by_host = gateway_by_host(event.remote_host, labels)
+    return ReadAnswer(
+        classification=classification,
+        gateway=by_host or _gateway_by_words(classification, labels),
+        is_gateway_by_host=bool(by_host),
+        counts_as_hard=_counts_as_hard(event, classification),
+    )
+
+
 def label(event: Event, *, source: str, received_us: int, labels: Labels) -> LabelledEvent:
     """Classify one event and decide how it is filed."""
-    classification = _classify(event, labels) if event.kind in _ANSWERED else None
+    event = fitted(event)
+    answer = read_answer(event, labels)
     occurred_us = received_us if event.occurred_at is None else (event.occurred_at - EPOCH) // MICROSECOND
     reported_us = None
     if occurred_us > received_us + _AHEAD_US:
         occurred_us, reported_us = received_us, occurred_us
-    by_host = _gateway_by_host(event, labels)
     return LabelledEvent(
         event=event,
         key=event_key(event, source),
         occurred_us=occurred_us,
         reported_us=reported_us,
-        classification=classification,
-        gateway=by_host or _gateway_by_words(classification, labels),
-        is_gateway_by_host=bool(by_host),
-        counts_as_hard=_counts_as_hard(event, classification),
+        classification=answer.classification,
+        gateway=answer.gateway,
+        is_gateway_by_host=answer.is_gateway_by_host,
+        counts_as_hard=answer.counts_as_hard,
         domain=event.recipient.rpartition("@")[2] if event.recipient else "",
     )
 
@@ -86,8 +109,9 @@ def _classify(event: Event, labels: Labels) -> Classification:
     )
 
 
-def _gateway_by_host(event: Event, labels: Labels) -> str:
-    gateway = labels.gateways.find(event.remote_host) if event.remote_host else None
+def gateway_by_host(remote_host: str | None, labels: Labels) -> str:
+    """The security gateway that a server's name gives away; '' = none known."""
+    gateway = labels.gateways.find(remote_host) if remote_host else None
     return gateway.vendor if gateway is not None and gateway.is_security_gateway else ""
 
 

@@ -28,6 +28,7 @@ from service.store.database import Connection, Database, DatabaseUnavailableErro
 from service.store.ingest import SourceRow
 
 log = structlog.get_logger()
+PROCESSED, QUARANTINED, NOT_AUTHENTIC = "processed", "quarantined", "not_authentic"  # states of a delivery in the archive
 _ERROR_CHARACTERS = 2_000
 _ARCHIVE_LEVEL = 1
 _TRIES = 2
@@ -82,8 +83,8 @@ def process(deliveries: Sequence[Delivery], tools: Tools, *, now_us: int) -> Pro
     for _ in range(_TRIES):
         try:
             return _commit(read, tools, now_us=now_us)
-        except DatabaseUnavailableError:
-            raise
+        except (DatabaseUnavailableError, ingest.RacedError):
+            raise  # nothing that the data is to blame for: the batch stays where it is
         except Exception as error:  # whatever it was: once more, for another worker may have been first; then one by one
             if not tools.database.answers():
                 raise DatabaseUnavailableError(tools.database.silence()) from error
@@ -94,7 +95,7 @@ def process(deliveries: Sequence[Delivery], tools: Tools, *, now_us: int) -> Pro
 def _alone(item: ReadDelivery, tools: Tools, *, now_us: int) -> Processed:
     try:
         return _commit([item], tools, now_us=now_us)
-    except DatabaseUnavailableError:
+    except (DatabaseUnavailableError, ingest.RacedError):
         raise
     except Exception as error:
         log.exception("delivery_quarantined", delivery=item.delivery.id, source=item.delivery.source)
@@ -150,7 +151,7 @@ def _commit(read: Sequence[ReadDelivery], tools: Tools, *, now_us: int) -> Proce
             now_us,
         )
         read = _not_archived(connection, read)
-        forged = _forged(connection, read, sources, now_us)
+        forged = find_forged(connection, read, now_us)
         genuine = [item for item in read if item.delivery.id not in forged]
         batch = [_incoming(item, event, sources) for item in genuine for event in item.labelled]
         recorded = record(connection, batch, policy=tools.policy, book=tools.labels.domains, now_us=now_us)
@@ -173,19 +174,20 @@ def _not_archived(connection: Connection, read: Sequence[ReadDelivery]) -> list[
     return list({item.delivery.id: item for item in read if item.delivery.id not in done}.values())
 
 
-def _forged(connection: Connection, read: Sequence[ReadDelivery], sources: Mapping[str, SourceRow], now_us: int) -> set[str]:
+def find_forged(connection: Connection, read: Sequence[ReadDelivery], now_us: int) -> set[str]:
     """Ids of deliveries whose one-time token vouched for another event before."""
-    claims: dict[tuple[int, bytes], bytes] = {}
-    holders: dict[str, tuple[tuple[int, bytes], bytes]] = {}
+    claims: dict[bytes, bytes] = {}
+    holders: dict[str, tuple[bytes, bytes]] = {}
     for item in read:
         if item.parsed.proof is None:
             continue
-        key = (sources[item.delivery.source].id, _digest(item.parsed.proof.token))
+        # Whatever the source: a key is the account's, and two sources may share it.
+        key = _digest(f"{item.delivery.esp}\n{item.parsed.proof.token}")
         subject = _digest(item.parsed.proof.subject)
         claims.setdefault(key, subject)
         holders[item.delivery.id] = (key, subject)
-    vouched_before = ingest.claim_proofs(connection, claims, now_us)
-    return {id_ for id_, (key, subject) in holders.items() if key in vouched_before or claims[key] != subject}
+    vouched_for = ingest.claim_proofs(connection, claims, now_us)
+    return {id_ for id_, (key, subject) in holders.items() if vouched_for[key] != subject}
 
 
 def _digest(text: str) -> bytes:
@@ -194,6 +196,16 @@ def _digest(text: str) -> bytes:
 
 def _incoming(item: ReadDelivery, event: LabelledEvent, sources: Mapping[str, SourceRow]) -> Incoming:
     return Incoming(event, sources[item.delivery.source], item.delivery.id, to_us(item.delivery.received_at), teaches_lag=True)
+
+
+def state_of(item: ReadDelivery, *, is_forged: bool) -> tuple[str, str | None]:
+    """What became of a delivery, and why (part of) it could not be read."""
+    if is_forged:
+        return NOT_AUTHENTIC, "Its one-time token came before with another event: the body was forged. Rotate the signing key."
+    problems = item.parsed.problems
+    if not problems:
+        return PROCESSED, None
+    return QUARANTINED, "\n".join(f"{problem.error} {problem.fragment}".strip() for problem in problems)[:_ERROR_CHARACTERS]
 
 
 def _archive_row(
@@ -205,21 +217,17 @@ def _archive_row(
     pack: Callable[[bytes], bytes],
 ) -> tuple[object, ...]:
     """The row of one delivery, in the order of DELIVERY_COLUMNS."""
-    delivery, problems = item.delivery, item.parsed.problems
-    state, error = "processed", None
-    if delivery.id in forged:
-        state, error = "not_authentic", "Its one-time token came before with another event: the body was forged. Rotate the signing key."
-    elif problems:
-        state, error = "quarantined", "\n".join(f"{problem.error} {problem.fragment}".strip() for problem in problems)
+    delivery = item.delivery
+    state, error = state_of(item, is_forged=delivery.id in forged)
     return (
         delivery.id,
         sources[delivery.source].id,
         to_us(delivery.received_at),
         state,
-        0 if state == "not_authentic" else len(item.labelled),
+        0 if state == NOT_AUTHENTIC else len(item.labelled),
         duplicates[delivery.id],
-        len(problems),
-        error and error[:_ERROR_CHARACTERS],
+        len(item.parsed.problems),
+        error,
         delivery.content_type,
         orjson.dumps(dict(delivery.headers)).decode(),
         delivery.query,

@@ -3,7 +3,7 @@
 The order of the steps matters and is the order of the calls in `record`.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,10 +13,13 @@ from service.alerting.counting import Cell
 from service.alerting.policy import Policy
 from service.classify.domains import DomainBook
 from service.model.events import Event
+from service.model.moments import hour_of
+from service.model.words import Label
 from service.pipeline.count import Counted, count
 from service.pipeline.domains import update_domains
 from service.pipeline.incoming import Incoming
 from service.store import ingest
+from service.store.answers import ReplyKey, add_replies
 from service.store.database import Connection
 from service.store.ingest import RecipientRow
 
@@ -35,7 +38,8 @@ def record(connection: Connection, batch: Sequence[Incoming], *, policy: Policy,
 
     1. Recipients are locked before known events are looked up: after that, nobody else can add one of theirs.
     2. Recipients are folded before anything is written: the cell is a column of the event, and new people are written once.
-    3. Domains, lags and checks come last: they are the rows that several workers want, and are held only until the commit.
+    3. Domains, lags, checks and hours of replies come last: they are the rows that several workers want, and are held only
+       until the commit.
     """
     unique = list({item.labelled.key: item for item in reversed(batch)}.values())[::-1]
     known_people = ingest.lock_recipients(connection, list({item.address for item in unique if item.address}))
@@ -47,11 +51,24 @@ def record(connection: Connection, batch: Sequence[Incoming], *, policy: Policy,
     ingest.change_cells(connection, counted.corrected)
     ingest.add_hourly(connection, counted.hourly)
     update_domains(connection, new, counted.cells, policy=policy, book=book, now_us=now_us)
+    add_replies(connection, _replies(new))
     return Recorded(
         kept=tuple(new),
         duplicates_by_delivery=Counter(item.delivery_id for item in batch) - Counter(item.delivery_id for item in new),
         touched_domains=frozenset(item.labelled.domain for item in new if item.is_attempt),
     )
+
+
+def _replies(new: Sequence[Incoming]) -> dict[ReplyKey, list[int]]:
+    """How many answers came by hour, source and gateway, and how many of them no rule knows."""
+    counts: dict[ReplyKey, list[int]] = defaultdict(lambda: [0, 0])
+    for item in new:
+        said = item.labelled.classification
+        if said is not None:
+            found = counts[hour_of(item.received_us), item.source.id, item.labelled.gateway]
+            found[0] += 1
+            found[1] += said.label is Label.UNDETERMINED
+    return counts
 
 
 def _save_people(connection: Connection, new: Sequence[Incoming], known: Mapping[str, RecipientRow], counted: Counted) -> dict[str, int]:

@@ -8,9 +8,11 @@ from threading import Event as Signal
 import structlog
 
 from service.inbox.port import Inbox
+from service.model.errors import InboxUnavailableError
 from service.model.moments import to_us
 from service.pipeline.evaluate import Evaluator
 from service.pipeline.process import Processed, Tools, process
+from service.store.answers import note_rules
 from service.store.database import DatabaseUnavailableError
 
 log = structlog.get_logger()
@@ -28,6 +30,7 @@ class Worker:
     batch_deliveries: int
     now: Callable[[], datetime]
     stopping: Signal  # set by SIGTERM: the batch in hand is finished first
+    _has_noted_rules: bool = False
 
     def run(self) -> None:
         """Work until told to stop; whatever fails is tried again, for the deliveries wait in the inbox."""
@@ -35,11 +38,12 @@ class Worker:
         while not self.stopping.is_set():
             try:
                 is_idle = self.step().deliveries == 0
-            except DatabaseUnavailableError as error:
+            except (DatabaseUnavailableError, InboxUnavailableError) as error:
                 failures = self._back_off(failures, str(error))
                 continue
             except Exception as error:
-                log.exception("step_failed")
+                if self.tools.database.answers():
+                    log.exception("step_failed")
                 failures = self._back_off(failures, type(error).__name__)
                 continue
             failures = 0
@@ -54,9 +58,18 @@ class Worker:
 
     def step(self) -> Processed:
         """Process one batch, then evaluate what is due; returns what was done."""
+        self._note_rules()
         with self.inbox.take(self.batch_deliveries) as batch:
             done = process(batch.deliveries, self.tools, now_us=to_us(self.now()))
             if batch.deliveries:
                 batch.done()
         self.evaluator.run(to_us(self.now()), is_caught_up=len(batch.deliveries) < self.batch_deliveries)
         return done
+
+    def _note_rules(self) -> None:
+        """Once, before the first batch: since when these rules are in use."""
+        if self._has_noted_rules:
+            return
+        with self.tools.database.write() as connection:
+            note_rules(connection, self.tools.labels.classifier.ruleset.version, to_us(self.now()))
+        self._has_noted_rules = True

@@ -84,7 +84,11 @@ def load_views(connection: Connection, domains: Collection[str], policy: Policy)
             counts.source_id,
             *(func.sum(counts[name]).label(name) for name in ("warm_n", "warm_k", "cold_n", "cold_k")),
         )
-        .join(domain_hourly, and_(counts.domain == recipient_domains.c.domain, age < policy.long_window_hours))
+        # Written so that the key serves it: the domain's rows from this hour on.
+        .join(
+            domain_hourly,
+            and_(counts.domain == recipient_domains.c.domain, counts.hour > recipient_domains.c.newest_hour - policy.long_window_hours),
+        )
         .where(recipient_domains.c.domain.in_(domains))
         .group_by(recipient_domains.c.domain, age, counts.source_id)
     ).all()

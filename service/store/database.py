@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+import psycopg
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
@@ -21,6 +22,10 @@ _BUSY_TIMEOUT_MS = 15_000
 _WAL_PAGES = 4_000  # a checkpoint each 16 MB: fewer stalls than the default 1,000 pages, a bounded file all the same
 
 
+# Locked, full, restarting, out of connections, a deadlock: nothing that the data is to blame for, so it is tried again later.
+_TRANSIENT = (OperationalError, sqlite3.OperationalError, psycopg.OperationalError)
+
+
 class DatabaseUnavailableError(HoppError):
     """The database does not answer: check that it runs and that its URL is right."""
 
@@ -28,8 +33,9 @@ class DatabaseUnavailableError(HoppError):
 class Database:
     """The main database of this process; connections are made when first used, so it may be built before a fork."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, patience_seconds: int | None = None) -> None:
         self.url: URL = make_url(url)
+        self._patience_seconds = patience_seconds  # after which a statement in PostgreSQL fails; for ever where None
         self._engine: Engine | None = None
         self._opening = Lock()
 
@@ -38,7 +44,7 @@ class Database:
         """The SQLAlchemy engine, made at first use."""
         with self._opening:  # threads that come first together must not open two
             if self._engine is None:
-                self._engine = open_engine(self.url)
+                self._engine = open_engine(self.url, patience_seconds=self._patience_seconds)
             return self._engine
 
     @property
@@ -63,12 +69,19 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """One transaction: committed at the end of the block, rolled back by any error."""
+        """One transaction: committed at the end of the block, rolled back by any error.
+
+        Raises DatabaseUnavailableError for whatever may be over in a moment.
+        """
         try:
-            connection = self.engine.connect()
-        except OperationalError as error:
+            with self._transaction() as connection:
+                yield connection
+        except _TRANSIENT as error:
             raise self._unavailable(error) from error
-        with connection:
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        with self.engine.connect() as connection:
             if self.is_sqlite:  # take the write lock at once: upgrading a read lock later can fail instead of wait
                 connection.execute(text("BEGIN IMMEDIATE"))
                 yield connection
@@ -96,17 +109,34 @@ class Database:
             self._engine.dispose()
             self._engine = None
 
-    def _unavailable(self, error: OperationalError) -> DatabaseUnavailableError:
-        reason = str(error.orig).strip().splitlines()[0] if error.orig else "no answer"
+    def _unavailable(self, error: Exception) -> DatabaseUnavailableError:
+        cause = error.orig if isinstance(error, OperationalError) and error.orig else error
+        reason = next(iter(str(cause).strip().splitlines()), "no answer")
         message = f"The database {self.described} does not answer ({reason}). Check that it runs and that HOPP_DATABASE is right."
         return DatabaseUnavailableError(message)
 
 
-def open_engine(url: URL) -> Engine:
+def open_engine(url: URL, *, patience_seconds: int | None = None) -> Engine:
     """An engine with what each database needs to be durable and fast."""
     if url.get_backend_name() == "sqlite":
         return _open_sqlite(url)
-    return create_engine(url.set(drivername="postgresql+psycopg"), pool_size=4, max_overflow=8, pool_pre_ping=True)
+    return _open_postgres(url.set(drivername="postgresql+psycopg"), patience_seconds)
+
+
+def _open_postgres(url: URL, patience_seconds: int | None) -> Engine:
+    pool: dict[str, Any] = {"pool_size": 4, "max_overflow": 8, "pool_pre_ping": True}
+    if patience_seconds is None:
+        return create_engine(url, **pool)
+    # A server that went away without a word is noticed by the second of these.
+    limits = {"connect_timeout": str(patience_seconds), "tcp_user_timeout": str(patience_seconds * 1_000)}
+    engine = create_engine(url.update_query_dict(limits | dict(url.query)), **pool)
+
+    def limit(connection: Any, _record: Any) -> None:  # noqa: ANN401 - the driver's own types
+        connection.execute(f"SET statement_timeout = '{patience_seconds}s'")
+        connection.commit()
+
+    event.listen(engine, "connect", limit)
+    return engine
 
 
 def _open_sqlite(url: URL) -> Engine:

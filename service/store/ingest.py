@@ -78,12 +78,26 @@ class LagRow:
 
 
 def ensure_sources(connection: Connection, wanted: Mapping[str, tuple[str, bool]], now_us: int) -> dict[str, SourceRow]:
-    """Rows of these sources (name: ESP and test mark), made where they are missing; the mark follows the settings."""
-    rows = sorted((name, esp, is_test, now_us) for name, (esp, is_test) in wanted.items())
+    """Rows of these sources (name: ESP and test mark), made where they are missing; ESP and mark follow what is wanted.
+
+    They are looked up first: a row that nobody changes is not locked, so that many workers can serve one source.
+    """
+    found = find_sources(connection, list(wanted))
+    changed = sorted(
+        name for name, (esp, is_test) in wanted.items() if name not in found or (found[name].esp, found[name].is_test) != (esp, is_test)
+    )
+    if not changed:
+        return found
+    rows = [(name, *wanted[name], now_us) for name in changed]
     conflict = "(name) DO UPDATE SET esp = excluded.esp, is_test = excluded.is_test"
     bulk.upsert(connection, sources, ("name", "esp", "is_test", "first_seen_us"), rows, conflict=conflict)
-    found = bulk.select_in(connection, sources, ("name", "id", "esp", "is_test"), key="name", values=[row[0] for row in rows])
-    return {name: SourceRow(id=id_, name=name, esp=esp, is_test=bool(is_test)) for name, id_, esp, is_test in found}
+    return found | find_sources(connection, changed)
+
+
+def find_sources(connection: Connection, names: Sequence[str]) -> dict[str, SourceRow]:
+    """Those of the sources that were ever seen, by name."""
+    rows = bulk.select_in(connection, sources, ("name", "id", "esp", "is_test"), key="name", values=names)
+    return {name: SourceRow(id=id_, name=name, esp=esp, is_test=bool(is_test)) for name, id_, esp, is_test in rows}
 
 
 def archived_ids(connection: Connection, ids: Sequence[str]) -> set[str]:
@@ -281,17 +295,15 @@ def count_outcomes(connection: Connection, counts: Mapping[tuple[int, int, str],
     bulk.upsert(connection, source_hourly, ("source_id", "hour", "outcome", "count"), rows, conflict=conflict)
 
 
-def claim_proofs(connection: Connection, claims: Mapping[tuple[int, bytes], bytes], now_us: int) -> set[tuple[int, bytes]]:
-    """Those of the one-time tokens (source, token digest: subject digest) that vouched for another event before."""
-    rows = [(*key, claims[key], now_us) for key in sorted(claims)]
-    columns = ("source_id", "token_digest", "subject_digest", "seen_us")
-    written = bulk.upsert(connection, one_time_proofs, columns, rows, conflict="(source_id, token_digest) DO NOTHING")
+def claim_proofs(connection: Connection, claims: Mapping[bytes, bytes], now_us: int) -> dict[bytes, bytes]:
+    """Keep which event each one-time token vouches for (token digest: subject digest); returns what each vouched for first."""
+    rows = [(token, claims[token], now_us) for token in sorted(claims)]
+    columns = ("token_digest", "subject_digest", "seen_us")
+    written = bulk.upsert(connection, one_time_proofs, columns, rows, conflict="(token_digest) DO NOTHING")
     if written == len(rows):  # nearly always: every token is new
-        return set()
-    digests = [key[1] for key in claims]
-    found = bulk.select_in(connection, one_time_proofs, columns[:3], key="token_digest", values=digests)
-    kept = {(source_id, bytes(token)): bytes(subject) for source_id, token, subject in found}
-    return {key for key, subject in claims.items() if kept[key] != subject}
+        return dict(claims)
+    found = bulk.select_in(connection, one_time_proofs, columns[:2], key="token_digest", values=list(claims))
+    return {bytes(token): bytes(subject) for token, subject in found}
 
 
 def forget_proofs(connection: Connection, before_us: int) -> int:

@@ -148,6 +148,15 @@ events = Table(
     sqlite_autoincrement=True,
     comment="One row for one thing that happened to one mail for one recipient.",
 )
+
+
+def event_text_limits() -> dict[str, int]:
+    """Lengths of the text columns that hold what an ESP wrote, by name: PostgreSQL refuses a longer text, SQLite does not."""
+    own = ("message_id", "esp", "esp_event_id", "esp_event_type", "esp_class", "esp_subclass")
+    places = ("remote_host", "remote_ip", "sending_ip", "campaign", "enhanced_status_code")
+    return {name: length for name in own + places if isinstance(length := getattr(events.c[name].type, "length", None), int)}
+
+
 Index("uq_events_event_key", events.c.event_key, unique=True)  # twice is once
 Index("ix_events_recipient", events.c.recipient_id, events.c.occurred_us)  # re-fold of one recipient
 Index("ix_events_domain", events.c.domain, events.c.occurred_us)  # evidence of an alert; events of one domain
@@ -277,7 +286,6 @@ api_tokens = Table(
 one_time_proofs = Table(
     "one_time_proofs",
     metadata,
-    Column("source_id", Integer, primary_key=True, autoincrement=False),
     Column("token_digest", LargeBinary(16), primary_key=True),
     Column("subject_digest", LargeBinary(16), nullable=False),
     Column("seen_us", BigInteger, nullable=False),

@@ -145,6 +145,8 @@ class Receiver:
         except InboxUnavailableError as error:
             log.warning("inbox_unavailable", source=door.source.name, reason=str(error))
             return self._answer_unavailable(door)
+        except BodyTooLargeError as error:
+            return self._answer_unread(door, error)
         door.accepted.inc()
         door.accepted_bytes.inc(len(asked.body))
         self._metrics.webhook_seconds.observe(perf_counter() - started)

@@ -8,9 +8,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from service.bootstrap import Hopp
-from service.cli.checkup import Finding, State, examine, risks_of, room_left
+from service.cli.checkup import examine, risks_of, room_left
 from service.cli.demo.story import story_of
 from service.cli.doctor import doctor_command
+from service.cli.findings import Finding, State
 from service.model.events import Delivery
 from service.model.words import Role
 from service.outbound.service_client import ServiceClient

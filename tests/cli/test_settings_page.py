@@ -24,6 +24,7 @@ def test_every_variable_stands_there_with_its_default(tmp_path: Path) -> None:
     in_force = {
         "HOPP_DATABASE": default.database,
         "HOPP_INBOX": default.inbox,
+        "HOPP_INBOX_REPLICAS": str(default.inbox_replicas),
         "HOPP_BIND": default.bind,
         "HOPP_CONFIG": DEFAULT_CONFIG,
         "HOPP_PUBLIC_URL": default.public_url,

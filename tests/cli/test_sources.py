@@ -9,6 +9,9 @@ from click.testing import CliRunner
 from service.bootstrap import Hopp
 from service.cli.demo.story import story_of
 from service.cli.sources import sources_command
+from service.model.moments import hour_of, to_us
+from service.pipeline.watch import SourceWatch
+from service.store import ingest
 from tests.cli.installations import START, take_in
 
 
@@ -39,6 +42,25 @@ def test_without_a_database_the_sources_are_shown_all_the_same(hopp: Hopp, tmp_p
 def test_people_get_the_address_of_each_source(hopp: Hopp) -> None:
     output = CliRunner().invoke(sources_command).stdout
     assert [f"/webhooks/{source.name}" in output for source in hopp.settings.sources] == [True] * 4
+
+
+def test_people_get_what_the_esp_has_to_be_told(hopp: Hopp) -> None:
+    output = " ".join(CliRunner().invoke(sources_command).stdout.split())
+    assert "the public key that the ESP signs with, in `secrets`" in output
+    assert [source.esp for source in hopp.settings.sources if hopp.adapters[source.esp].guide not in output] == []
+    assert [(row["proof"], row["guide"]) != (None, None) for row in asked()] == [True] * 4
+
+
+def test_what_fires_about_a_source_is_shown_beside_it(hopp: Hopp) -> None:
+    with hopp.database.write() as connection:
+        watch = SourceWatch({source.name: (source.esp, False) for source in hopp.settings.sources})
+        ses = ingest.ensure_sources(connection, {"demo-ses": ("ses", False)}, to_us(START))["demo-ses"].id
+        ingest.count_outcomes(connection, {(ses, hour_of(to_us(START)), "refused"): 20})
+        watch.look(connection, now_us=to_us(START))
+    found = {row["name"]: (row["state"], row["alerts"], row["refused"]) for row in asked()}
+    assert found["demo-ses"] == ("refused", ["source_refused"], 20)
+    assert found["demo-mailgun"] == ("learning", [], 0)
+    assert "nothing came yet   refused" in CliRunner().invoke(sources_command).stdout
 
 
 def test_no_secret_is_shown(hopp: Hopp) -> None:

@@ -27,6 +27,23 @@ class Sender:
 
     def post(self, url: str, body: bytes, *, content_type: str = "application/json", headers: dict[str, str] | None = None) -> int:
         """Post one signed body; returns the status, 0 where the connection broke."""
+        try:
+            return self.answer_to(url, body, content_type=content_type, headers=headers).status
+        except urllib3.exceptions.HTTPError:
+            return 0
+
+    def answer_to(
+        self, url: str, body: bytes, *, content_type: str = "application/json", headers: dict[str, str] | None = None
+    ) -> urllib3.BaseHTTPResponse:
+        """Post one signed body; returns the whole answer."""
+        signed = self.signed(url, body, content_type=content_type, headers=headers)
+        target = signed.url + (f"?{signed.query}" if signed.query else "")
+        return urllib3.request("POST", target, body=signed.body, headers=signed.headers, retries=False, timeout=30)
+
+    def signed(
+        self, url: str, body: bytes, *, content_type: str = "application/json", headers: dict[str, str] | None = None
+    ) -> WebhookRequest:
+        """The request as this ESP sends it."""
         asked = WebhookRequest(
             method="POST",
             url=f"{url}/webhooks/{self.source}",
@@ -34,12 +51,7 @@ class Sender:
             query="",
             body=body,
         )
-        signed = adapters()[self.esp].signer.sign(asked, self.keys, datetime.now(UTC))
-        target = signed.url + (f"?{signed.query}" if signed.query else "")
-        try:
-            return urllib3.request("POST", target, body=signed.body, headers=signed.headers, retries=False, timeout=30).status
-        except urllib3.exceptions.HTTPError:
-            return 0
+        return adapters()[self.esp].signer.sign(asked, self.keys, datetime.now(UTC))
 
 
 def sender(esp: str, number: int = 1) -> Sender:

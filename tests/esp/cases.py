@@ -1,16 +1,14 @@
-"""Which payloads are there for each ESP, and what has each to give?
+"""Which payloads are there for each ESP, and how are they asked about?
 
-`<name>/<case>.json` (or any other ending) is a body as posted, `<case>.headers.json` its headers where they matter, and
-`<case>.expected.json` what parsing has to give: events with the keys of `parse` that are not null, problems as parts of their texts.
+They are the samples that come with Hopp (`service/esp/samples`): `expected` is what parsing has to give, events with the keys of `parse`
+that are not null, problems as parts of their texts.
 """
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from pathlib import Path
 
+from service.cli.samples.load import Sample, load_samples
 from service.esp import adapters
 from service.esp_kit.adapter import Adapter, SigningKeys, WebhookRequest
 from service.esp_kit.printing import event_as_dict
@@ -19,26 +17,6 @@ from service.model.events import Delivery, Event, Parsed
 NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 CHANCE = bytes(range(32))
 OTHER_CHANCE = bytes(range(1, 33))
-_HERE = Path(__file__).parent
-_CONTENT_TYPES = {".json": "application/json", ".form": "application/x-www-form-urlencoded", ".eml": "message/rfc822"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    esp: str
-    name: str
-    body: bytes
-    headers: Mapping[str, str]
-    expected: Path
-
-    def __str__(self) -> str:
-        return f"{self.esp}-{self.name}"
-
-
-def all_cases() -> list[Case]:
-    """Every body in the folders of the ESPs."""
-    bodies = (path for path in sorted(_HERE.glob("*/*")) if path.is_file() and not path.name.endswith((".headers.json", ".expected.json")))
-    return [_case(path) for path in bodies if not path.name.startswith((".", "_")) and path.suffix != ".py"]
 
 
 def delivery_of(body: bytes, headers: Mapping[str, str]) -> Delivery:
@@ -57,13 +35,13 @@ def keys_of(adapter: Adapter, chance: bytes = CHANCE) -> SigningKeys:
     return adapter.signer.make_keys(chance)
 
 
-def signed(case: Case, age: timedelta = timedelta()) -> WebhookRequest:
+def signed(case: Sample, age: timedelta = timedelta()) -> WebhookRequest:
     """The payload as its ESP would have posted it at that age."""
     adapter = adapters()[case.esp]
     return adapter.signer.sign(request_of(case.body, case.headers), keys_of(adapter), NOW - age)
 
 
-def one_case(adapter: Adapter) -> Case:
+def one_case(adapter: Adapter) -> Sample:
     """A payload of the ESP with an address in it, so that a change to it matters."""
     return next(case for case in CASES if case.esp == adapter.name and b".example" in case.body)
 
@@ -85,13 +63,5 @@ def shown_all(parsed: Parsed) -> dict[str, object]:
     return {key: value for key, value in found.items() if value or key == "events"}
 
 
-def _case(path: Path) -> Case:
-    headers_path = path.with_name(f"{path.stem}.headers.json")
-    headers = json.loads(headers_path.read_text()) if headers_path.exists() else {}
-    headers.setdefault("content-type", _CONTENT_TYPES.get(path.suffix, ""))
-    expected = path.with_name(f"{path.stem}.expected.json")
-    return Case(esp=path.parent.name, name=path.stem, body=path.read_bytes(), headers=headers, expected=expected)
-
-
 ADAPTERS = list(adapters().values())
-CASES = all_cases()
+CASES = [sample for adapter in ADAPTERS for sample in load_samples(adapter.name)]

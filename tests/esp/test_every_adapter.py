@@ -7,12 +7,13 @@ from datetime import timedelta
 
 import pytest
 
+from service.cli.samples.load import Sample
 from service.esp import adapters
 from service.esp_kit.adapter import Accepted, Adapter, Refused, SourceTrust
 from service.esp_kit.sign import basic_keys, sign_basic
 from service.model.errors import UnreadableError
 from service.model.words import EventKind
-from tests.esp.cases import ADAPTERS, CASES, CHANCE, NOW, OTHER_CHANCE, Case, delivery_of, keys_of, one_case, request_of, shown_all, signed
+from tests.esp.cases import ADAPTERS, CASES, CHANCE, NOW, OTHER_CHANCE, delivery_of, keys_of, one_case, request_of, shown_all, signed
 
 SIGNED_BODIES = [adapter for adapter in ADAPTERS if adapter.capabilities.signature == "body"]
 SIGNED_TIMES = [adapter for adapter in ADAPTERS if adapter.replay_window_hours is not None]
@@ -42,8 +43,8 @@ def test_answers_tell_the_esp_what_happened(adapter: Adapter) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_payload_gives_its_events(case: Case) -> None:
-    expected = json.loads(case.expected.read_text())
+def test_payload_gives_its_events(case: Sample) -> None:
+    expected = dict(case.expected)
     adapter, delivery = adapters()[case.esp], delivery_of(case.body, case.headers)
     if "unreadable" in expected:
         with pytest.raises(UnreadableError, match=expected["unreadable"]):
@@ -53,7 +54,7 @@ def test_payload_gives_its_events(case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", BATCHES, ids=str)
-def test_broken_items_cost_no_other_item(case: Case) -> None:
+def test_broken_items_cost_no_other_item(case: Sample) -> None:
     adapter = adapters()[case.esp]
     intact = adapter.parse(delivery_of(case.body, case.headers))
     broken = adapter.parse(delivery_of(json.dumps([None, *json.loads(case.body), "x", {}]).encode(), case.headers))
@@ -62,7 +63,7 @@ def test_broken_items_cost_no_other_item(case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_payload_with_a_true_signature_is_accepted_and_keeps_its_events(case: Case) -> None:
+def test_payload_with_a_true_signature_is_accepted_and_keeps_its_events(case: Sample) -> None:
     adapter, request = adapters()[case.esp], signed(case)
     assert adapter.verify(request, keys_of(adapter).trust, NOW) == Accepted()
     assert _told(adapter, request.body, request.headers) == _told(adapter, case.body, case.headers)

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from service.cli.samples.load import Sample
 from service.esp import adapters
 from service.esp.generic import ADAPTER, event_of_line
 from service.esp_kit.adapter import Accepted, Refused
@@ -13,11 +14,11 @@ from service.esp_kit.printing import event_as_dict
 from service.model.errors import UnreadableError
 from service.model.events import Event, Problem
 from service.model.words import EventKind
-from tests.esp.cases import CASES, NOW, Case, delivery_of, keys_of, one_case, signed
+from tests.esp.cases import CASES, NOW, delivery_of, keys_of, one_case, signed
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_what_parse_prints_can_be_imported(case: Case) -> None:
+def test_what_parse_prints_can_be_imported(case: Sample) -> None:
     try:
         events = adapters()[case.esp].parse(delivery_of(case.body, case.headers)).events
     except UnreadableError:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from service.cli.samples.load import Sample
 from service.esp import adapters
 from service.esp_kit.adapter import Accepted, Adapter, NeedsCertificate, Refused
 from service.esp_kit.addresses import address_of
@@ -17,7 +18,7 @@ from service.esp_kit.reading import MAX_EVENTS
 from service.esp_kit.replies import MAX_DIAGNOSTIC
 from service.model.errors import UnreadableError
 from service.model.events import Event, Parsed
-from tests.esp.cases import ADAPTERS, CASES, NOW, Case, delivery_of, keys_of, one_case, request_of, shown, signed
+from tests.esp.cases import ADAPTERS, CASES, NOW, delivery_of, keys_of, one_case, request_of, shown, signed
 
 GARBAGE: tuple[object, ...] = (
     *(None, True, 0, -1, 1.5, 10**30, "", "x", "\0", "\ud800", "5" * 5_000, "<a@b>"),
@@ -62,12 +63,12 @@ def by_name(adapter: Adapter) -> str:
     return adapter.name
 
 
-def cases_of(adapter: Adapter) -> st.SearchStrategy[Case]:
+def cases_of(adapter: Adapter) -> st.SearchStrategy[Sample]:
     return st.sampled_from([case for case in CASES if case.esp == adapter.name])
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_garbage_in_any_field_never_raises(case: Case) -> None:
+def test_garbage_in_any_field_never_raises(case: Sample) -> None:
     for body in _mutations(case.body):
         _survives(adapters()[case.esp], body, case.headers)
 

@@ -1,86 +1,19 @@
-"""What got in comes out once, in order, whoever dies; on SQLite and on PostgreSQL."""
+"""What is true of an inbox in a database alone: one worker on SQLite, and a full disk."""
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+import os
+import sqlite3
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
+from sqlalchemy import event, text
 
+from service.inbox import sql
 from service.inbox.sql import SqlInbox, WorkerAlreadyRunningError
 from service.model.errors import InboxUnavailableError
 from service.model.events import Delivery
+from tests.inbox.deliveries import delivery, taken
 
-NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
-
-
-@pytest.fixture
-def inbox(database_url: str) -> Iterator[SqlInbox]:
-    opened = SqlInbox(database_url)
-    opened.prepare()
-    yield opened
-    opened.close()
-
-
-def delivery(body: bytes = b"{}") -> Delivery:
-    return Delivery(id=uuid4().hex, source="acme", esp="generic", received_at=NOW, body=body, headers={"x-a": "b"}, query="q=1")
-
-
-def test_a_delivery_comes_out_as_it_went_in(inbox: SqlInbox) -> None:
-    small, large = delivery(b"\x00\xff"), delivery(b"x" * 50_000)
-    inbox.append(small)
-    inbox.append(large)
-
-    with inbox.take(10) as batch:
-        assert batch.deliveries == (small, large)
-
-
-def test_what_is_not_done_waits_again(inbox: SqlInbox) -> None:
-    inbox.append(delivery())
-    with inbox.take(10) as batch:
-        assert len(batch.deliveries) == 1
-    with inbox.take(10) as batch:
-        assert len(batch.deliveries) == 1
-        batch.done()
-    with inbox.take(10) as batch:
-        assert batch.deliveries == ()
-
-
-def test_what_comes_during_a_batch_is_not_removed_with_it(inbox: SqlInbox) -> None:
-    inbox.append(delivery())
-    later = delivery()
-    with inbox.take(10) as batch:
-        inbox.append(later)
-        batch.done()
-    with inbox.take(10) as batch:
-        assert [item.id for item in batch.deliveries] == [later.id]
-
-
-def test_many_threads_lose_nothing(inbox: SqlInbox) -> None:
-    sent = [delivery() for _ in range(200)]
-    with ThreadPoolExecutor(16) as pool:
-        list(pool.map(inbox.append, sent))
-    with inbox.take(1_000) as batch:
-        assert {item.id for item in batch.deliveries} == {item.id for item in sent}
-    assert inbox.state().waiting == 200
-
-
-def test_state_knows_the_oldest(inbox: SqlInbox) -> None:
-    assert inbox.state().oldest_received_at is None
-    inbox.append(delivery())
-    assert inbox.state().oldest_received_at == NOW
-
-
-def test_two_workers_never_hold_the_same_delivery(postgres_url: str) -> None:
-    first, second = SqlInbox(postgres_url), SqlInbox(postgres_url)
-    first.prepare()
-    for _ in range(4):
-        first.append(delivery())
-    with first.take(3) as one, second.take(3) as other:
-        assert (len(one.deliveries), len(other.deliveries)) == (3, 1)
-    first.close()
-    second.close()
+_PAGES = 60  # 240 kB
 
 
 def test_sqlite_serves_one_worker(tmp_path: Path) -> None:
@@ -98,3 +31,42 @@ def test_an_inbox_that_cannot_keep_a_delivery_says_so(tmp_path: Path) -> None:
     with pytest.raises(InboxUnavailableError, match="cannot keep a delivery"):
         inbox.append(delivery())
     inbox.close()
+
+
+def test_a_server_that_takes_too_long_is_not_waited_for(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sql, "_PATIENCE_SECONDS", 1)
+    inbox = SqlInbox(postgres_url)
+    inbox.prepare()
+    inbox.append(delivery())
+    with inbox._database.engine.connect() as other:
+        other.execute(text("LOCK TABLE inbox IN ACCESS EXCLUSIVE MODE"))
+        with pytest.raises(InboxUnavailableError, match="timeout"):
+            inbox.append(delivery())
+        with pytest.raises(InboxUnavailableError, match="timeout"):
+            inbox.state()
+    assert inbox.state().waiting == 1
+    inbox.close()
+
+
+def test_a_full_inbox_refuses_keeps_what_it_has_and_takes_more_once_that_is_done(tmp_path: Path) -> None:
+    inbox = SqlInbox(f"sqlite:///{tmp_path}/inbox.sqlite")
+    event.listen(inbox._database.engine, "connect", _limit)
+    inbox.prepare()
+    kept: list[Delivery] = []
+    with pytest.raises(InboxUnavailableError, match="full"):
+        _fill(inbox, kept)
+    assert kept
+    assert taken(inbox) == kept
+    inbox.append(delivery())
+    inbox.close()
+
+
+def _fill(inbox: SqlInbox, kept: list[Delivery]) -> None:
+    for _ in range(_PAGES):
+        item = delivery(os.urandom(20_000))
+        inbox.append(item)
+        kept.append(item)
+
+
+def _limit(connection: sqlite3.Connection, _record: object) -> None:
+    connection.execute(f"PRAGMA max_page_count={_PAGES}").close()

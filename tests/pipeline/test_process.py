@@ -1,9 +1,11 @@
 """What becomes of a batch of deliveries: kept once, quarantined with its reason, or refused as forged; never lost."""
 
+import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -12,8 +14,10 @@ import pytest
 from sqlalchemy import text
 
 from service.bootstrap import build
-from service.model.events import Delivery, Parsed
-from service.model.moments import to_us
+from service.model.events import Delivery, Event, Parsed
+from service.model.moments import HOUR_US, to_us
+from service.model.words import EventKind
+from service.pipeline.history import HistoricEvent, import_events
 from service.pipeline.process import Tools, process
 from service.settings import load_settings
 from service.store import schema
@@ -139,6 +143,47 @@ def test_an_event_from_the_future_is_filed_at_its_receipt(tools: Tools) -> None:
     assert outcomes(tools)["from_the_future"] == 1
 
 
+def test_texts_longer_than_their_column_cost_no_event(tools: Tools) -> None:
+    """PostgreSQL refuses a row for them, and with it the whole batch."""
+    names = ("esp", "message_id", "esp_event_id", "esp_event_type", "esp_class", "esp_subclass", "remote_host", "sending_ip", "campaign")
+    done = process([generic(BOUNCE | dict.fromkeys(names, "x" * 500)), generic(BOUNCE)], tools, now_us=NOW_US)
+
+    assert (done.events, done.quarantined) == (2, 0)
+    assert rows(tools, "SELECT sending_ip, length(campaign) FROM domain_hourly ORDER BY 2 DESC")[0] == ("x" * 45, 255)
+
+
+def test_a_locked_database_leaves_the_batch_where_it_is(tmp_path: Path) -> None:
+    """Nothing that the data is to blame for may put a delivery into quarantine."""
+    url = f"sqlite:///{tmp_path}/locked.sqlite"
+    built = build(load_settings({"HOPP_DATABASE": url})).tools()
+    schema.migrate(built.database)
+    with built.database.read() as waiting:
+        waiting.execute(text("PRAGMA busy_timeout = 10"))
+    other = sqlite3.connect(tmp_path / "locked.sqlite", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(DatabaseUnavailableError, match="locked"):
+        process([generic(BOUNCE)], built, now_us=NOW_US)
+    other.execute("ROLLBACK")
+    other.close()
+
+    assert process([generic(BOUNCE)], built, now_us=NOW_US).events == 1
+    built.database.close()
+
+
+def test_a_token_is_spent_for_every_source_of_its_account(tools: Tools) -> None:
+    process([mailgun("e1")], tools, now_us=NOW_US)
+    process([replace(mailgun("e2"), source="mg-two")], tools, now_us=NOW_US)
+
+    assert rows(tools, "SELECT esp_event_id FROM events") == [("e1",)]
+
+
+def test_history_from_a_year_to_come_moves_no_window(tools: Tools) -> None:
+    event = Event(kind=EventKind.DELIVERED, esp="generic", recipient="anna@steel.example", occurred_at=NOW.replace(year=2062))
+    import_events([HistoricEvent(event=event, source="acme", received_at=None)], tools, import_id="i", now_us=NOW_US)
+
+    assert rows(tools, "SELECT newest_hour FROM recipient_domains") == [(NOW_US // HOUR_US,)]
+
+
 def test_what_no_adapter_is_left_for_is_kept_for_a_replay(tools: Tools) -> None:
     process([replace(generic(BOUNCE), esp="gone")], tools, now_us=NOW_US)
 
@@ -152,3 +197,11 @@ def test_a_database_that_is_away_leaves_the_batch_where_it_is(tools: Tools) -> N
     with pytest.raises(DatabaseUnavailableError, match="does not answer"):
         process([generic(BOUNCE)], replace(tools, database=away), now_us=NOW_US)
     away.close()
+
+
+def test_a_forged_body_makes_no_forgery_of_the_genuine_one_beside_it(tools: Tools) -> None:
+    process([mailgun("e1")], tools, now_us=NOW_US)
+    process([mailgun("e2"), mailgun("e1")], tools, now_us=NOW_US)
+
+    assert outcomes(tools)["not_authentic"] == 1
+    assert outcomes(tools)["duplicates"] == 1

@@ -130,7 +130,7 @@ def test_an_adapter_that_is_never_content_with_its_certificate_is_a_503(make_wor
     ],
 )
 def test_adapters_get_the_url_as_the_esp_knows_it(make_world: MakeWorld, own: str, query: str, expected: str) -> None:
-    source = SourceSettings(name="pm", esp="postmark", options={"public_url": (own,) if own else ()})
+    source = SourceSettings(name="pm", esp="postmark", auth="token", options={"public_url": (own,) if own else ()})
     world = make_world(sources=(source,), public_url="https://hooks.example")
     seen: list[str] = []
 

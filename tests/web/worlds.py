@@ -53,9 +53,8 @@ class World:
 
 def settings_at(folder: Path, *, database: str = "", sources: tuple[SourceSettings, ...] = SOURCES, **changes: Any) -> Settings:  # noqa: ANN401 - any setting
     """Settings with both databases in a folder."""
-    return Settings(
-        database=database or f"sqlite:///{folder}/hopp.sqlite", inbox=f"sqlite:///{folder}/inbox.sqlite", sources=sources, **changes
-    )
+    urls = {"database": database or f"sqlite:///{folder}/hopp.sqlite", "inbox": f"sqlite:///{folder}/inbox.sqlite"}
+    return Settings(**urls | {"sources": sources} | changes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

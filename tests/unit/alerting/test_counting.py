@@ -38,6 +38,11 @@ def cells(*attempts: Attempt) -> list[Cell]:
         pytest.param([mail(1), mail(2, bounced=True)], [Cell.COLD_DELIVERED, Cell.WARM_HARD], id="a warm person bounces"),
         pytest.param([mail(1, bounced=True)], [Cell.COLD_HARD], id="a stranger bounces"),
         pytest.param([mail(1, bounced=True), mail(2, bounced=True)], [Cell.COLD_HARD, Cell.REPEAT_HARD], id="once is enough"),
+        pytest.param(
+            [mail(1), mail(1, bounced=True), mail(2, bounced=True)],
+            [Cell.COLD_DELIVERED, Cell.WARM_HARD, Cell.REPEAT_HARD],
+            id="of two in one moment the delivery came first",
+        ),
         pytest.param([mail(1, bounced=True), mail(2)], [Cell.COLD_HARD, Cell.COLD_DELIVERED], id="delivered in bounced state is cold"),
         pytest.param([mail(1), mail(2, bounced=True, is_hard=False)], [Cell.COLD_DELIVERED, Cell.WARM_SOFT], id="soft"),
         pytest.param([mail(1, bounced=True, is_hard=False)], [Cell.COLD_SOFT], id="soft for a stranger"),

@@ -112,6 +112,8 @@ def test_recovery_counts_deliveries_newer_than_the_last_hard_bounce() -> None:
         (Recovery(delivered_since_hard=5, last_attempt_us=NOW_US - HOUR_US // 2), 0, Change.RECOVERED),
         (Recovery(delivered_since_hard=5, last_attempt_us=NOW_US - HOUR_US // 2 + 1), 0, None),
         (Recovery(delivered_since_hard=4, last_attempt_us=NOW_US - 5 * HOUR_US), 0, None),
+        (Recovery(delivered_since_hard=5, last_attempt_us=NOW_US), 1, Change.RECOVERED),  # a busy domain is never quiet
+        (Recovery(delivered_since_hard=4, last_attempt_us=NOW_US), 1, None),
         (Recovery(last_attempt_us=NOW_US - 14 * DAY_US), 14, Change.EXPIRED),
         (Recovery(last_attempt_us=NOW_US - 13 * DAY_US), 14, None),
         (Recovery(last_attempt_us=NOW_US - 14 * DAY_US), 13, None),

@@ -24,7 +24,12 @@ def test_a_class_and_a_general_threshold_can_be_changed() -> None:
         ({"business": {"tua": 0.1}}, "no such threshold"),
         ({"business": {"tau": 1.5}}, "between 0 and 1"),
         ({"alert": {"kmin": 4}}, "no such threshold"),
-        ({"alert": {"k_min": 0}}, "at least 1"),
+        ({"alert": {"k_min": 0}}, "from 1 to"),
+        ({"alert": {"k_min": 4.9}}, "whole number"),
+        ({"alert": {"e_min": float("nan")}}, "from 1 to"),
+        ({"alert": {"warm_days": float("inf")}}, "from 1 to"),
+        ({"alert": {"critical_rate": 50}}, "from 0.01 to 1"),
+        ({"alert": {"hold_min_seconds": 3_600}}, "greater than hold_max_seconds"),
         ({"alert": {"short_window_hours": 24}}, "smaller than long_window_hours"),
     ],
 )

@@ -1,0 +1,1 @@
+"""Samples of what ESPs post, and the command that posts them."""

@@ -1,0 +1,166 @@
+"""How does code in threads speak to a NATS cluster? Through one background thread with an event loop and one connection.
+
+Both are made when first used, so that a process that forks before has nothing to share. A connection that breaks is made
+again for ever; what is asked meanwhile waits for a few seconds, counted from the break, and then fails at once.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from threading import Lock, Thread
+from typing import TypeVar
+from urllib.parse import unquote
+
+import nats
+from nats.aio.client import Client
+
+from service.model.errors import InboxUnavailableError
+
+Answer = TypeVar("Answer")
+PATIENCE_SECONDS = 8.0  # a cluster that lost its leader has another after some five; most ESPs wait for ten or more
+_CONNECT_SECONDS = 2
+_RECONNECT_SECONDS = 0.5
+_PING_SECONDS = 5  # a node that lost its power is noticed after two pings that nobody answered
+_DEFAULT_STREAM = "hopp"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NatsAddress:
+    """Where the cluster is, and in which stream the inbox lies."""
+
+    servers: tuple[str, ...]
+    stream: str
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    token: str | None = field(default=None, repr=False)
+
+    @property
+    def described(self) -> str:
+        """The address without what proves who we are."""
+        return f"nats://{','.join(self.servers)}/{self.stream}"
+
+
+def read_address(url: str) -> NatsAddress:
+    """The parts of `nats://user:password@host:4222,host:4222/stream`, which the settings have checked."""
+    proof, at, rest = url.removeprefix("nats://").rpartition("@")
+    hosts, _, stream = rest.partition("/")
+    name, colon, password = (unquote(part) for part in proof.partition(":"))
+    return NatsAddress(
+        servers=tuple(hosts.split(",")),
+        stream=stream or _DEFAULT_STREAM,
+        user=name if colon else None,
+        password=password if colon else None,
+        token=name if at and not colon else None,
+    )
+
+
+class NatsLink:
+    """The connection of this process; any thread may ask through it."""
+
+    def __init__(self, address: NatsAddress) -> None:
+        self.address = address
+        self._lock = Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: Thread | None = None
+        # What follows is touched in the loop alone.
+        self._client: Client | None = None
+        self._connecting: asyncio.Task[Client] | None = None
+        self._is_up = asyncio.Event()
+        self._down_since = 0.0
+        self._last_error = "no answer"
+
+    def ask(self, question: Callable[[Client], Awaitable[Answer]]) -> Answer:
+        """Await the question in the background; raises InboxUnavailableError where the cluster cannot answer it."""
+        try:
+            return asyncio.run_coroutine_threadsafe(self._ask(question), self._running_loop()).result()
+        except (nats.errors.Error, TimeoutError, OSError) as error:
+            reason = str(error) or self._last_error
+            message = (
+                f"The inbox {self.address.described} does not answer as it should ({reason}). Check its servers and HOPP_INBOX; "
+                "an inbox that is new is made by: python -m service migrate"
+            )
+            raise InboxUnavailableError(message) from error
+
+    def close(self) -> None:
+        """End the connection and its thread; asking again begins anew."""
+        with self._lock:
+            loop, thread, self._loop, self._thread = self._loop, self._thread, None, None
+        if loop is None or thread is None:
+            return
+        asyncio.run_coroutine_threadsafe(self._disconnect(), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                self._thread = Thread(target=self._loop.run_forever, name="nats", daemon=True)
+                self._thread.start()
+            return self._loop
+
+    async def _ask(self, question: Callable[[Client], Awaitable[Answer]]) -> Answer:
+        client = await self._connected()
+        if not self._is_up.is_set():
+            waited_seconds = asyncio.get_running_loop().time() - self._down_since
+            await asyncio.wait_for(self._is_up.wait(), max(PATIENCE_SECONDS - waited_seconds, 0))
+        return await question(client)
+
+    async def _connected(self) -> Client:
+        if self._client is None:
+            if self._connecting is None or self._connecting.done():
+                self._connecting = asyncio.create_task(self._connect())
+            self._client = await asyncio.shield(self._connecting)  # all who ask meanwhile share the attempt
+        return self._client
+
+    async def _connect(self) -> Client:
+        client, address = Client(), self.address
+        try:
+            await asyncio.wait_for(
+                client.connect(
+                    servers=[f"nats://{server}" for server in address.servers],
+                    name="hopp",
+                    user=address.user,
+                    password=address.password,
+                    token=address.token,
+                    error_cb=self._remember,
+                    disconnected_cb=self._note_down,
+                    reconnected_cb=self._note_up,
+                    connect_timeout=_CONNECT_SECONDS,
+                    reconnect_time_wait=_RECONNECT_SECONDS,  # type: ignore[arg-type]  # a sleep: parts of a second are fine
+                    max_reconnect_attempts=-1,
+                    ping_interval=_PING_SECONDS,
+                ),
+                PATIENCE_SECONDS,
+            )
+        except TimeoutError:
+            await client.close()
+            raise
+        await self._note_up()
+        return client
+
+    async def _disconnect(self) -> None:
+        if self._connecting is not None:
+            self._connecting.cancel()
+            with contextlib.suppress(asyncio.CancelledError, nats.errors.Error, TimeoutError, OSError):
+                await self._connecting
+        if self._client is not None:
+            await self._client.close()
+        self._client, self._connecting = None, None
+        self._is_up = asyncio.Event()  # the old one belongs to this loop
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+
+    async def _remember(self, error: Exception) -> None:
+        self._last_error = str(error) or type(error).__name__
+
+    async def _note_down(self) -> None:
+        self._is_up.clear()
+        self._down_since = asyncio.get_running_loop().time()
+
+    async def _note_up(self) -> None:
+        self._is_up.set()

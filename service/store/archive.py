@@ -1,0 +1,138 @@
+"""How are archived deliveries read again, and how is what became of them changed?"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import zstandard
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
+
+from service.model.events import Delivery
+from service.model.moments import from_us, to_us
+from service.store import bulk
+from service.store.database import Database
+from service.store.ingest import SourceRow
+from service.store.tables import deliveries, events, sources
+
+_AT_ONCE = 50  # bodies are held in memory, and one may have many megabytes
+_OUTCOME_COLUMNS = ("state", "event_count", "duplicate_count", "problem_count", "error")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveFilter:
+    """Which deliveries are asked for; None asks for any."""
+
+    states: tuple[str, ...]
+    delivery_id: str | None = None
+    source: str | None = None
+    from_us: int | None = None
+    to_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of a delivery, as the archive keeps it."""
+
+    state: str
+    event_count: int
+    duplicate_count: int
+    problem_count: int
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Archived:
+    """A delivery as it came in, and what became of it."""
+
+    delivery: Delivery
+    source: SourceRow
+    outcome: Outcome
+
+
+def count_archived(database: Database, wanted: ArchiveFilter) -> int:
+    """How many deliveries are asked for."""
+    statement = select(func.count()).select_from(deliveries).join(sources, sources.c.id == deliveries.c.source_id)
+    with database.read() as connection:
+        return connection.execute(statement.where(*_conditions(wanted))).scalar_one()
+
+
+def load_archived(database: Database, wanted: ArchiveFilter) -> Iterator[list[Archived]]:
+    """Deliveries with their bodies, oldest received first, some at a time."""
+    after: tuple[int, str] | None = None
+    while True:
+        with database.read() as connection:
+            found = _part(connection, wanted, after)
+        if found:
+            yield found
+        if len(found) < _AT_ONCE:
+            return
+        last = found[-1].delivery
+        after = (to_us(last.received_at), last.id)
+
+
+def lock_states(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
+    """The states of these deliveries; the rows are ours until the transaction ends."""
+    return dict(bulk.select_in(connection, deliveries, ("id", "state"), key="id", values=sorted(ids), lock=True))
+
+
+def save_outcomes(connection: Connection, outcomes: Sequence[tuple[str, Outcome]]) -> None:
+    """Write what became of these deliveries."""
+    rows = [
+        (item.state, item.event_count, item.duplicate_count, item.problem_count, item.error, delivery_id)
+        for delivery_id, item in sorted(outcomes, key=lambda pair: pair[0])
+    ]
+    bulk.update(connection, deliveries, "id", _OUTCOME_COLUMNS, rows)
+
+
+def load_bringers(connection: Connection, keys: Sequence[bytes]) -> dict[bytes, str]:
+    """Which delivery brought each of these events first."""
+    found = bulk.select_in(connection, events, ("event_key", "delivery_id"), key="event_key", values=keys)
+    return {bytes(key): delivery_id for key, delivery_id in found}
+
+
+def _part(connection: Connection, wanted: ArchiveFilter, after: tuple[int, str] | None) -> list[Archived]:
+    conditions = _conditions(wanted)
+    if after is not None:
+        received_us, delivery_id = after
+        is_later = and_(deliveries.c.received_us == received_us, deliveries.c.id > delivery_id)
+        conditions += [deliveries.c.received_us >= received_us, or_(deliveries.c.received_us > received_us, is_later)]
+    statement = (
+        select(deliveries, sources.c.name, sources.c.esp, sources.c.is_test)
+        .join(sources, sources.c.id == deliveries.c.source_id)
+        .where(*conditions)
+        .order_by(deliveries.c.received_us, deliveries.c.id)
+        .limit(_AT_ONCE)
+    )
+    return [_archived(row) for row in connection.execute(statement)]
+
+
+def _archived(row: Any) -> Archived:  # noqa: ANN401 - a row's columns are known to the table only
+    delivery = Delivery(
+        id=row.id,
+        source=row.name,
+        esp=row.esp,
+        received_at=from_us(row.received_us),
+        body=zstandard.ZstdDecompressor().decompress(row.body),
+        content_type=row.content_type,
+        headers=orjson.loads(row.headers),
+        query=row.query,
+    )
+    return Archived(
+        delivery=delivery,
+        source=SourceRow(id=row.source_id, name=row.name, esp=row.esp, is_test=bool(row.is_test)),
+        outcome=Outcome(**{name: getattr(row, name) for name in _OUTCOME_COLUMNS}),
+    )
+
+
+def _conditions(wanted: ArchiveFilter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = [deliveries.c.state.in_(wanted.states)]
+    if wanted.delivery_id is not None:
+        conditions.append(deliveries.c.id == wanted.delivery_id)
+    if wanted.source is not None:
+        conditions.append(sources.c.name == wanted.source)
+    if wanted.from_us is not None:
+        conditions.append(deliveries.c.received_us >= wanted.from_us)
+    if wanted.to_us is not None:
+        conditions.append(deliveries.c.received_us < wanted.to_us)
+    return conditions

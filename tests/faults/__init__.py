@@ -1,0 +1,1 @@
+"""Parts fail under load, and nothing that was accepted is lost or counted twice: real processes, real servers."""
