@@ -14,8 +14,8 @@ from service.model.words import AlertState, Severity
 
 SHORT_HOURS, LONG_HOURS = 2, 24
 _REFUSED_LEAST = 10  # posts: a scanner that comes by is no key that has changed
-_REFUSED_SHARE = 2 / 3  # some senders post each event first without their password and then, being asked for it, with it: half is refused
-_WELL_SHARE = 0.55
+_REFUSED_SHARE = 0.5
+_WELL_SHARE = 0.3
 _WELL_LEAST = 5  # accepted posts that outweigh what was refused earlier in the day
 _REOPEN_US = 72 * HOUR_US
 
@@ -54,21 +54,30 @@ class Posts:
 
     accepted: int = 0
     refused: int = 0
+    challenged: int = 0  # came without a password and were asked for it
+
+    def __add__(self, other: "Posts") -> "Posts":
+        return Posts(self.accepted + other.accepted, self.refused + other.refused, self.challenged + other.challenged)
 
     @property
-    def refused_share(self) -> float:
-        """Refused posts among all."""
-        return self.refused / (self.accepted + self.refused) if self.refused else 0.0
+    def unproven(self) -> int:
+        """Posts that did not prove where they come from. Some senders never give their password before they are asked, and then do."""
+        return self.refused + max(self.challenged - self.accepted, 0)
+
+    @property
+    def unproven_share(self) -> float:
+        """The same among all posts."""
+        return self.unproven / (self.accepted + self.unproven) if self.unproven else 0.0
 
     @property
     def are_mostly_refused(self) -> bool:
-        """True where so many were refused that the source's proof does not hold any more."""
-        return self.refused >= _REFUSED_LEAST and self.refused_share >= _REFUSED_SHARE
+        """True where so many prove nothing that the source's secret does not fit any more."""
+        return self.unproven >= _REFUSED_LEAST and self.unproven_share > _REFUSED_SHARE
 
     @property
     def are_mostly_accepted(self) -> bool:
-        """True where something was accepted and no more was refused than a source in order has refused."""
-        return self.accepted > 0 and self.refused_share <= _WELL_SHARE
+        """True where something was accepted and little refused."""
+        return self.accepted > 0 and self.unproven_share <= _WELL_SHARE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +182,7 @@ def _closing(alert: SourceAlert, health: SourceHealth) -> SourceChange | None:
         return SourceChange.RECOVERED if health.last_hour != alert.last_hour else None
     if health.short.are_mostly_accepted:
         return SourceChange.RECOVERED
-    return None if health.long.refused else SourceChange.EXPIRED
+    return None if health.long.unproven else SourceChange.EXPIRED
 
 
 def _may_reopen(alert: SourceAlert, now_us: int) -> bool:
@@ -202,6 +211,6 @@ def _seen(alert: SourceAlert, health: SourceHealth, now_us: int) -> SourceAlert:
         missed_hours=health.missed_hours,
         allowed_hours=health.allowed_hours,
         accepted=health.long.accepted,
-        refused=health.long.refused,
+        refused=health.long.unproven,
         last_true_us=now_us,
     )

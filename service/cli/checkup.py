@@ -12,6 +12,7 @@ from service.cli.ages import age_of
 from service.cli.cluster import examine_cluster
 from service.cli.findings import Finding, State, fail, ok, warn
 from service.cli.first_start import DEMO_PREFIX
+from service.cli.understanding import examine_rules
 from service.inbox.port import Replicated
 from service.model.errors import HoppError, RemoteUnavailableError
 from service.model.moments import DAY_US, SECOND_US, iso, to_us
@@ -51,6 +52,7 @@ def examine(hopp: Hopp, client: ServiceClient) -> Iterator[Finding]:
         yield warn(
             "sources", "none is configured, so no webhook is taken", "Add a [[source]] to hopp.toml (docs/settings.md), then start again."
         )
+    yield from examine_rules(hopp, health, now)
     yield from _tokens(hopp, health)
     yield from _clock(health, now)
     yield from _disk(hopp.settings)

@@ -14,7 +14,7 @@ from service.alerting.policy import Policy
 from service.model.moments import HOUR_US, SECOND_US
 from service.pipeline.watch import SourceWatch
 from service.store import alerts as store
-from service.store import ingest
+from service.store import proofs
 from service.store.database import Connection, Database
 
 log = structlog.get_logger()
@@ -82,7 +82,7 @@ class Evaluator:
             return
         self._e_min = self.policy.e_min_at(store.active_domain_hours(connection, now_us))
         self._scaled_us = now_us
-        ingest.forget_proofs(connection, now_us - _PROOFS_KEPT_US)
+        proofs.forget_proofs(connection, now_us - _PROOFS_KEPT_US)
 
     def _check(self, connection: Connection, due: Mapping[str, DueCheck], now_us: int) -> list[tuple[Alert, Change]]:
         if not due:

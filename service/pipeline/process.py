@@ -23,7 +23,7 @@ from service.model.moments import hour_of, to_us
 from service.pipeline.incoming import Incoming
 from service.pipeline.labelling import LabelledEvent, Labels, label
 from service.pipeline.record import record
-from service.store import ingest
+from service.store import ingest, proofs
 from service.store.database import Connection, Database, DatabaseUnavailableError
 from service.store.ingest import SourceRow
 
@@ -186,7 +186,7 @@ def find_forged(connection: Connection, read: Sequence[ReadDelivery], now_us: in
         subject = _digest(item.parsed.proof.subject)
         claims.setdefault(key, subject)
         holders[item.delivery.id] = (key, subject)
-    vouched_for = ingest.claim_proofs(connection, claims, now_us)
+    vouched_for = proofs.claim_proofs(connection, claims, now_us)
     return {id_ for id_, (key, subject) in holders.items() if vouched_for[key] != subject}
 
 

@@ -61,9 +61,7 @@ def apply_changes(found: Sequence[Change], tools: Tools, *, now_us: int) -> None
             with tools.database.write() as connection:
                 _apply(connection, found, tools, now_us=now_us)
             return
-        except DatabaseUnavailableError:
-            raise
-        except Exception as error:
+        except Exception as error:  # whatever it was: once more, for a worker may have held what was wanted
             if not tools.database.answers():
                 raise DatabaseUnavailableError(tools.database.silence()) from error
             if not tries_left:

@@ -65,8 +65,6 @@ def replay(archived: Sequence[Archived], tools: Tools, *, now_us: int, is_dry_ru
     for _ in range(_TRIES):
         try:
             return _replay(archived, read, tools, now_us=now_us, is_dry_run=is_dry_run)
-        except DatabaseUnavailableError:
-            raise
         except Exception as error:  # whatever it was: once more, for a worker may have been first; then one by one
             if not tools.database.answers():
                 raise DatabaseUnavailableError(tools.database.silence()) from error

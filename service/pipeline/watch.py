@@ -105,8 +105,7 @@ class SourceWatch:
 
 
 def _sum(posts: Mapping[int, Posts], from_hour: int) -> Posts:
-    chosen = [found for hour, found in posts.items() if hour >= from_hour]
-    return Posts(sum(found.accepted for found in chosen), sum(found.refused for found in chosen))
+    return sum((found for hour, found in posts.items() if hour >= from_hour), Posts())
 
 
 def _decide(

@@ -7,7 +7,7 @@ that about them (which events are known, what they were counted as) stays true u
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, select
 
 from service.alerting.counting import Attempt, Cell, History, attempt
 from service.alerting.holding import START_LOG_LAG, DueCheck
@@ -21,7 +21,6 @@ from service.store.tables import (
     domain_hourly,
     due_checks,
     events,
-    one_time_proofs,
     recipient_domains,
     recipients,
     source_hourly,
@@ -293,19 +292,3 @@ def count_outcomes(connection: Connection, counts: Mapping[tuple[int, int, str],
     rows = [(*key, counts[key]) for key in sorted(counts)]
     conflict = f"(source_id, hour, outcome) DO UPDATE SET {bulk.added(('count',), source_hourly)}"
     bulk.upsert(connection, source_hourly, ("source_id", "hour", "outcome", "count"), rows, conflict=conflict)
-
-
-def claim_proofs(connection: Connection, claims: Mapping[bytes, bytes], now_us: int) -> dict[bytes, bytes]:
-    """Keep which event each one-time token vouches for (token digest: subject digest); returns what each vouched for first."""
-    rows = [(token, claims[token], now_us) for token in sorted(claims)]
-    columns = ("token_digest", "subject_digest", "seen_us")
-    written = bulk.upsert(connection, one_time_proofs, columns, rows, conflict="(token_digest) DO NOTHING")
-    if written == len(rows):  # nearly always: every token is new
-        return dict(claims)
-    found = bulk.select_in(connection, one_time_proofs, columns[:2], key="token_digest", values=list(claims))
-    return {bytes(token): bytes(subject) for token, subject in found}
-
-
-def forget_proofs(connection: Connection, before_us: int) -> int:
-    """Forget one-time tokens older than any that the door still lets in; returns how many."""
-    return connection.execute(delete(one_time_proofs).where(one_time_proofs.c.seen_us < before_us)).rowcount

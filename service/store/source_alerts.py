@@ -15,7 +15,7 @@ from service.store import bulk
 from service.store.source_tables import source_alert_transitions, source_alerts, source_health
 from service.store.tables import source_hourly, sources
 
-ACCEPTED, REFUSED = "deliveries", "refused"  # outcomes in source_hourly
+ACCEPTED, REFUSED, CHALLENGED = "deliveries", "refused", "challenged"  # outcomes in source_hourly
 _ALERT_COLUMNS = (
     "trouble", "state", "severity", "last_hour", "missed_hours", "allowed_hours", "accepted", "refused", "opened_us",
     "last_true_us", "closed_us", "close_reason", "reopen_count",
@@ -65,13 +65,12 @@ def load_posts(connection: Connection, source_ids: Collection[int], from_hour: i
         select(source_hourly).where(
             source_hourly.c.source_id.in_(source_ids),
             source_hourly.c.hour >= from_hour,
-            source_hourly.c.outcome.in_((ACCEPTED, REFUSED)),
+            source_hourly.c.outcome.in_((ACCEPTED, REFUSED, CHALLENGED)),
         )
     )
     posts: dict[int, dict[int, Posts]] = defaultdict(lambda: defaultdict(Posts))
     for source_id, hour, outcome, count in rows:
-        known = posts[source_id][hour]
-        posts[source_id][hour] = Posts(count, known.refused) if outcome == ACCEPTED else Posts(known.accepted, count)
+        posts[source_id][hour] += Posts(*(count if outcome == known else 0 for known in (ACCEPTED, REFUSED, CHALLENGED)))
     return {source_id: dict(by_hour) for source_id, by_hour in posts.items()}
 
 
@@ -111,7 +110,7 @@ def save_health(connection: Connection, judged: Mapping[int, SourceHealth], now_
             health.missed_hours,
             health.allowed_hours,
             health.long.accepted,
-            health.long.refused,
+            health.long.unproven,
             now_us,
         )
         for source_id, health in sorted(judged.items())

@@ -126,7 +126,7 @@ class Receiver:
             log.warning("certificate_unavailable", source=door.source.name, reason=str(error))
             return self._answer_unavailable(door)
         if isinstance(verification, Refused):
-            return self._refuse(door, verification)
+            return self._refuse(door, asked, verification)
         handshake = self._handshake(door, asked) if asked.method == "POST" else None
         if handshake is not None:
             return handshake
@@ -162,10 +162,10 @@ class Receiver:
             raise RemoteUnavailableError("The adapter asks for a certificate that it was given.")
         return found
 
-    def _refuse(self, door: Door, refused: Refused) -> Response:
+    def _refuse(self, door: Door, asked: WebhookRequest, refused: Refused) -> Response:
         self._metrics.webhooks.labels(door.source.name, "refused").inc()
         self._metrics.count_refused(door.source.name, refused.reason)
-        self._refusals.count(door.source.name)
+        self._refusals.count(door.source.name, is_challenged=refused.challenge is not None and "authorization" not in asked.headers)
         log.warning("webhook_refused", source=door.source.name, esp=door.adapter.name, reason=refused.reason)
         status = door.adapter.answers.refused
         if refused.challenge is None:

@@ -12,7 +12,7 @@ import structlog
 
 from service.bootstrap import Hopp
 from service.model.moments import hour_of, to_us
-from service.pipeline.refusals import record_refused
+from service.pipeline.refusals import RefusedPost, record_refused
 
 log = structlog.get_logger()
 FLUSH_SECONDS = 5.0
@@ -24,16 +24,16 @@ class Refusals:
     def __init__(self, hopp: Hopp, *, flush_seconds: float | None = None) -> None:
         self._hopp = hopp
         self._flush_seconds = FLUSH_SECONDS if flush_seconds is None else flush_seconds
-        self._counts: Counter[tuple[str, int]] = Counter()
+        self._counts: Counter[RefusedPost] = Counter()
         self._lock = Lock()
         self._closing = Signal()
         self._thread: Thread | None = None
 
-    def count(self, source: str) -> None:
-        """Count one refused post of a configured source."""
-        hour = hour_of(to_us(self._hopp.now()))
+    def count(self, source: str, *, is_challenged: bool = False) -> None:
+        """Count one refused post of a configured source; `is_challenged` where it came without a password and was asked for it."""
+        post = RefusedPost(source, hour_of(to_us(self._hopp.now())), is_challenged)
         with self._lock:
-            self._counts[source, hour] += 1
+            self._counts[post] += 1
             if self._thread is None or not self._thread.is_alive():
                 self._thread = Thread(target=self._run, name="refusals", daemon=True)
                 self._thread.start()

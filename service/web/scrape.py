@@ -11,10 +11,12 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from service.alerting.drift import Drift
 from service.alerting.sources import SourceTrouble
 from service.bootstrap import Hopp
 from service.inbox.port import Inbox
 from service.model.moments import SECOND_US, to_us
+from service.store.reading.drift import Understanding
 from service.store.reading.health import Health, HealthReader, SourceHealth, WatchedSource
 from service.telemetry.metrics import WebMetrics
 
@@ -85,6 +87,7 @@ def _health_metrics(health: Health, now_us: int) -> Iterable[Metric]:
     yield GaugeMetricFamily("hopp_due_checks_overdue_seconds", "How long the oldest check has been due; 0 where none is.", value=overdue)
     yield from _source_metrics(health.sources, now_us)
     yield from _watch_metrics(health.watched)
+    yield from _understanding_metrics(health.understood.sources)
 
 
 def _source_metrics(sources: Iterable[SourceHealth], now_us: int) -> Iterable[Metric]:
@@ -112,3 +115,16 @@ def _watch_metrics(sources: Iterable[WatchedSource]) -> Iterable[Metric]:
     yield alerts
     yield missed
     yield allowed
+
+
+def _understanding_metrics(sources: Iterable[Understanding]) -> Iterable[Metric]:
+    share = GaugeMetricFamily("hopp_source_undetermined_share", "Share of answers in 24 hours that no rule knows.", labels=("source",))
+    before = GaugeMetricFamily("hopp_source_undetermined_share_before", "The same in the 28 days before.", labels=("source",))
+    drift = GaugeMetricFamily("hopp_source_undetermined_jump", "1 while the share is far above what is usual, else 0.", labels=("source",))
+    for source in sources:
+        share.add_metric((source.name,), source.today.share)
+        before.add_metric((source.name,), source.before.share)
+        drift.add_metric((source.name,), float(source.drift is Drift.JUMPED))
+    yield share
+    yield before
+    yield drift

@@ -13,6 +13,7 @@ from service.cli.demo.story import story_of
 from service.cli.doctor import doctor_command
 from service.cli.findings import Finding, State
 from service.model.events import Delivery
+from service.model.moments import HOUR_US, to_us
 from service.model.words import Role
 from service.outbound.service_client import ServiceClient
 from service.store import tokens
@@ -233,3 +234,41 @@ def test_a_wrong_setting_is_a_finding_of_its_own(tmp_path: Path, monkeypatch: py
 def test_its_lines_hold_no_secret(hopp: Hopp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     output = ask(tmp_path, monkeypatch).output + ask(tmp_path, monkeypatch, "--json").output
     assert [source.name for source in hopp.settings.sources for secret in source.secrets if secret in output] == []
+
+
+def test_a_jump_of_undetermined_answers_is_a_warning_that_names_the_report(hopp: Hopp, clock: Clock) -> None:
+    hour = to_us(clock()) // HOUR_US
+    with hopp.database.write() as connection:
+        connection.exec_driver_sql("INSERT INTO sources VALUES (1, 'acme', 'generic', 0, 0)")
+        for at, answered, undetermined in ((hour, 100, 40), (hour - 48, 5_000, 50)):
+            connection.exec_driver_sql(f"INSERT INTO reply_hourly VALUES ({at}, 1, 'cisco', {answered}, {undetermined})")
+    with ServiceClient(NOBODY) as client:
+        found = [finding for finding in examine(hopp, client) if finding.what == "answers"]
+    told = "40.0% of 100 in 24 h are undetermined, 1.0% in the 28 days before: of"
+    assert [(item.state, item.found) for item in found] == [
+        (State.WARN, f"{told} source acme"),
+        (State.WARN, f"{told} gateway cisco"),
+    ]
+    assert "classify --report --since 2026-03-03T12:00:20Z --source acme" in found[0].next_step
+
+
+def test_answers_that_are_understood_are_well(hopp: Hopp, clock: Clock) -> None:
+    assert findings(hopp)["answers"].found == "none in 24 h"
+    take_in(hopp, [post for chapter in story_of("0a1b2c", clock()).chapters for post in chapter.posts])
+    assert findings(hopp)["answers"].state is State.OK
+    assert "are undetermined" in findings(hopp)["answers"].found
+
+
+def test_a_wrong_rule_is_a_failure_that_names_it(hopp: Hopp, tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("[[rule]]\nid = 'acme.badge'\nlabel = 'vip'\n")
+    found = findings(replace(hopp, settings=replace(hopp.settings, own_rules=path)))["rules"]
+    assert found.state is State.FAIL
+    assert "acme.badge" in found.found
+    assert str(path) in found.found
+
+
+def test_own_rules_are_named(hopp: Hopp, tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.touch()
+    assert findings(replace(hopp, settings=replace(hopp.settings, own_rules=path)))["rules"].found.endswith(f"with those of {path}")

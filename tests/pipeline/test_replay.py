@@ -247,6 +247,6 @@ def test_a_database_that_goes_away_is_named(tools: Tools) -> None:
     process([_delivery(BOUNCE)], tools, now_us=NOW_US)
     (part,) = load_archived(tools.database, EVERYTHING)
     away = build(load_settings({"HOPP_DATABASE": "postgresql://nobody@127.0.0.1:9/none"})).database
-    with pytest.raises(DatabaseUnavailableError, match="does not answer"):
+    with pytest.raises(DatabaseUnavailableError, match="stopped answering"):
         replay(part, replace(tools, database=away), now_us=NOW_US, is_dry_run=False)
     away.close()

@@ -13,7 +13,7 @@ from service.bootstrap import build
 from service.model.events import Delivery
 from service.model.moments import HOUR_US, hour_of, to_us
 from service.pipeline.evaluate import Evaluator
-from service.pipeline.refusals import record_refused
+from service.pipeline.refusals import RefusedPost, record_refused
 from service.pipeline.watch import SourceWatch
 from service.settings import Settings, SourceSettings
 from service.store import ingest
@@ -92,12 +92,12 @@ def test_a_post_closes_it_and_the_next_silence_opens_it_again(database: Database
 
 def test_refused_posts_open_an_alert_of_their_own(database: Database) -> None:
     post(database, MONTH)
-    post(database, [NOW_HOUR], outcome="refused", posts=40)
+    post(database, [NOW_HOUR], outcome="refused", posts=80)
     watching = evaluator(database)
     look(database, watching=watching)
     assert alerts(database) == [("source_refused", "firing")]
-    assert rows(database, "SELECT accepted, refused FROM source_alerts") == [(69, 40)]
-    post(database, [NOW_HOUR, NOW_HOUR + 1], posts=40)
+    assert rows(database, "SELECT accepted, refused FROM source_alerts") == [(69, 80)]
+    post(database, [NOW_HOUR, NOW_HOUR + 1], posts=100)
     look(database, hours=1, watching=watching)
     assert reasons(database) == ["opened", "recovered"]
 
@@ -105,9 +105,9 @@ def test_refused_posts_open_an_alert_of_their_own(database: Database) -> None:
 def test_a_source_that_never_got_through_is_refused(database: Database) -> None:
     settings = Settings(database="", inbox="", sources=(SourceSettings(name="acme", esp="sendgrid"),))
     for _ in range(2):
-        record_refused(database, {("acme", NOW_HOUR): 6}, settings, NOW_US)
+        record_refused(database, {RefusedPost("acme", NOW_HOUR, is_challenged): 6 for is_challenged in (False, True)}, settings, NOW_US)
     look(database)
-    assert rows(database, "SELECT trouble, refused FROM source_alerts") == [("source_refused", 12)]
+    assert rows(database, "SELECT trouble, refused FROM source_alerts") == [("source_refused", 24)]
 
 
 def test_test_sources_and_those_that_nobody_configured_are_not_watched(database: Database) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from service.store import tables
+from service.store import reply_tables, tables
 from service.store.database import Database
 from service.telemetry.metrics import WebMetrics
 from service.web.app import create_app
@@ -52,6 +52,29 @@ def test_totals_grow_between_two_scrapes_of_one_hour(world: World) -> None:
     world.client.get("/metrics")
     world.add(tables.source_hourly, source_id=1, hour=HOUR, outcome="bounced", count=5)
     assert 'hopp_events_total{outcome="bounced",source="acme"} 15.0' in world.client.get("/metrics").text
+
+
+def test_a_jump_of_undetermined_answers_shows_by_source(world: World) -> None:
+    world.add(tables.sources, **source_row())
+    world.add(tables.sources, id=2, name="trial", esp="generic", is_test=True, first_seen_us=NOW_US)
+    for source_id in (1, 2):
+        for hour, gateway, answered, undetermined in (
+            (HOUR, "", 50, 30),
+            (HOUR - 23, "cisco", 50, 10),
+            (HOUR - 24, "cisco", 4_000, 40),
+            (HOUR - 24 - 671, "", 1_000, 10),
+            (HOUR - 24 - 672, "", 9_000, 9_000),
+        ):
+            values = {"hour": hour, "gateway": gateway, "answered": answered, "undetermined": undetermined}
+            world.add(reply_tables.reply_hourly, source_id=source_id, **values)
+    text = world.client.get("/metrics").text
+    for line in (
+        'hopp_source_undetermined_share{source="acme"} 0.4',
+        'hopp_source_undetermined_share_before{source="acme"} 0.01',
+        'hopp_source_undetermined_jump{source="acme"} 1.0',
+    ):
+        assert line in text.splitlines()
+    assert 'source="trial"' not in text
 
 
 def test_metrics_come_while_the_database_is_away(world: World) -> None:

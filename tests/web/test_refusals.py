@@ -39,6 +39,14 @@ def test_refused_posts_are_written_together_and_later(world: World) -> None:
         assert counted(world) == [("pm", HOUR, "refused", 3)]
 
 
+def test_a_sender_that_waits_to_be_asked_for_its_password_is_counted_apart(world: World) -> None:
+    """SNS posts without it first; a wrong one is a wrong one."""
+    world.client.post("/webhooks/pm-basic", data=b"{}")
+    world.client.post("/webhooks/pm-basic", data=b"{}", headers={"Authorization": "Basic aDp3cm9uZw=="})
+    refusals_of(world).flush()
+    assert sorted(counted(world)) == [("pm-basic", HOUR, "challenged", 1), ("pm-basic", HOUR, "refused", 1)]
+
+
 def test_posts_to_nobody_and_unread_ones_are_not_counted(world: World) -> None:
     world.client.post("/webhooks/nobody", data=b"{}")
     world.client.post(BAD, data=b"x", headers={"Content-Encoding": "gzip"})

@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from service.model.moments import HOUR_US
 from service.model.words import AlertState
 from service.store.database import Database, DatabaseUnavailableError
+from service.store.reading.drift import DriftReader, Understandings
 from service.store.source_tables import source_alerts, source_health
 from service.store.tables import alerts, due_checks, source_hourly, source_lag, sources
 
@@ -51,6 +52,7 @@ class Health:
     alerts: Mapping[tuple[str, str], int]  # by state and severity
     due_checks: int
     oldest_due_us: int | None
+    understood: Understandings
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ class HealthReader:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._drift = DriftReader()
         self._settled: _Settled | None = None
         self._lock = Lock()
 
@@ -85,6 +88,7 @@ class HealthReader:
             alerts=_alerts(connection),
             due_checks=due[0],
             oldest_due_us=due[1],
+            understood=self._drift.read(connection, now_us // HOUR_US),
         )
 
     def _outcomes(self, connection: Connection, hour: int) -> Totals:

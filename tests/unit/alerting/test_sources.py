@@ -59,7 +59,10 @@ def resolved(alert: SourceAlert, view: SourceView, now_us: int = NOW_US) -> Sour
         (REFUSED, SourceState.REFUSED),
         (replace(WELL, long=Posts(5, 10)), SourceState.REFUSED),
         (replace(WELL, long=Posts(0, 9)), SourceState.REGULAR),
-        (replace(WELL, long=Posts(10, 11)), SourceState.REGULAR),
+        (replace(WELL, long=Posts(10, 10)), SourceState.REGULAR),
+        (replace(WELL, long=Posts(10, 11)), SourceState.REFUSED),
+        (replace(WELL, long=Posts(100, 0, 109)), SourceState.REGULAR),
+        (replace(WELL, long=Posts(0, 0, 10)), SourceState.REFUSED),
         (replace(SILENT, short=Posts(0, 20)), SourceState.REFUSED),
         (replace(SILENT, rhythm=NoRhythm.LEARNING, last_hour=None, short=Posts(0, 20)), SourceState.REFUSED),
     ],
@@ -106,8 +109,8 @@ def test_silence_lasts_until_a_post_comes_whatever_else_changes() -> None:
 def test_accepted_posts_end_a_refusal() -> None:
     alert = firing(REFUSED, SourceTrouble.REFUSED)
     assert (alert.accepted, alert.refused) == (9, 30)
-    assert looked(replace(WELL, short=Posts(10, 19), long=Posts(12, 20)), alert, trouble=SourceTrouble.REFUSED) is None
-    resolved(alert, replace(WELL, short=Posts(10, 10), long=Posts(10, 40)))
+    assert looked(replace(WELL, short=Posts(10, 9), long=Posts(12, 12)), alert, trouble=SourceTrouble.REFUSED) is None
+    resolved(alert, replace(WELL, short=Posts(10, 4), long=Posts(10, 40)))
 
 
 def test_a_few_accepted_posts_do_not_outweigh_a_day_of_refused_ones() -> None:
@@ -119,10 +122,9 @@ def test_a_few_accepted_posts_do_not_outweigh_a_day_of_refused_ones() -> None:
 
 
 def test_a_sender_that_is_asked_for_its_password_each_time_is_well() -> None:
-    """Half of its posts are refused first."""
-    half = replace(WELL, short=Posts(50, 50), long=Posts(600, 600))
-    assert judge_source(half).state is SourceState.REGULAR
-    resolved(firing(REFUSED, SourceTrouble.REFUSED), half)
+    asked_first = replace(WELL, short=Posts(50, 0, 51), long=Posts(600, 2, 605))
+    assert judge_source(asked_first).state is SourceState.REGULAR
+    resolved(firing(REFUSED, SourceTrouble.REFUSED), asked_first)
 
 
 def test_a_refusal_expires_when_nobody_posts_any_more() -> None:

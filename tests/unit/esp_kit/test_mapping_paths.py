@@ -1,12 +1,14 @@
 """Which values does a path mean?"""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from service.esp_kit.mapping_paths import PathError, read_path
 
-BODY = {
+BODY: dict[str, Any] = {
     "tenant": "acme",
     "a.b": {"c d": 1, 'e"f': 2},
     "batch": [{"id": 1, "rcpt": ["x", "y"], "people": [{"email": "a"}, {"email": "b"}, 3]}, {"id": 2}, "no object"],
@@ -55,7 +57,6 @@ def test_a_path_may_start_at_the_body_or_at_the_object_around() -> None:
 
 def test_elements_know_what_stands_around_them() -> None:
     batch = BODY["batch"]
-    assert isinstance(batch, list)
     assert list(read_path("batch[]").elements(BODY)) == [(BODY, element) for element in batch]
     assert list(read_path("batch").elements(BODY)) == list(read_path("batch[]").elements(BODY))
     assert list(read_path("batch[].people").elements(BODY)) == [(BODY, batch[0], person) for person in batch[0]["people"]]
