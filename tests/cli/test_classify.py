@@ -182,3 +182,14 @@ def test_rare_wordings_are_left_out_and_counted_where_there_are_too_many() -> No
 
 def test_a_moment_without_an_offset_is_utc() -> None:
     assert MOMENT.convert("2026-03-02T08:00", None, None) == MOMENT.convert("2026-03-02T09:00+01:00", None, None) == to_us(START)
+
+
+def test_the_page_on_own_rules_works_as_it_is_written(run: CliRunner) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "own-rules.md").read_text(encoding="utf-8")
+    setting, rules = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)[:2]
+    (named,) = re.findall(r'"(.+)"', setting)
+    Path(named).parent.mkdir()
+    Path(named).write_text(rules)
+    Path("hopp.toml").write_text(setting)
+    (row,) = _rows(_classify(run, "--json", given="550 5.1.1 <jo@example.com> Badge required at this door\n"))
+    assert row["rule"] == "acme.badge"

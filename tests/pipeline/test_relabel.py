@@ -11,7 +11,7 @@ from service.model.moments import to_us
 from service.model.words import EventKind, Label
 from service.pipeline.label_changes import LabelChanges
 from service.pipeline.relabel import LABELLED_KINDS, apply_changes, find_changes
-from service.store.answers import AnswerFilter, load_answers
+from service.store.answers import AnswerFilter, find_rules, load_answers, note_replayed, note_rules
 from service.store.database import Database
 from tests.pipeline.relabelling import (
     ALL,
@@ -134,3 +134,14 @@ def test_changes_are_counted_by_old_and_new_label_with_their_wordings(database: 
     assert (changes.read, changes.changed) == (3, 2)
     assert (change.before, change.after, change.count, change.becomes_hard) == ("undetermined", "invalid_recipient", 2, 2)
     assert change.top_wordings() == [("550 zorb for <@>", 2)]
+
+
+def test_a_set_of_rules_is_remembered_by_its_first_use(database: Database) -> None:
+    for moment in (5, 6):
+        with database.write() as connection:
+            note_rules(connection, "abc", moment)
+    with database.write() as connection:
+        note_replayed(connection, "abc", 7)
+        note_replayed(connection, "def", 8)
+    with database.read() as connection:
+        assert [find_rules(connection, version) for version in ("abc", "def", "ghi")] == [(5, 7), (8, 8), None]

@@ -16,7 +16,7 @@ from service.esp_kit.replies import MAX_DIAGNOSTIC
 from service.model.errors import UnreadableError
 from service.model.events import Delivery, Parsed
 
-MAILS = sorted((Path(__file__).parents[2] / "esp").glob("*/*.eml"))
+MAILS = sorted((Path(__file__).parents[3] / "service/esp/samples").glob("*/*.eml"))
 TOP = b"From: MAILER-DAEMON@relay.example.com\nTo: b@example.com\nSubject: failure notice\n"
 STATUS = (
     TOP + b'Content-Type: multipart/report; report-type=delivery-status; boundary="b"\n\n--b\nContent-Type: message/delivery-status\n\n'
