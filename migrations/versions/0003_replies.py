@@ -33,7 +33,7 @@ def upgrade() -> None:
     op.create_table(
         "rule_sets",
         sa.Column("version", sa.String(length=12), nullable=False),
-        sa.Column("first_used_us", sa.BigInteger(), nullable=False, comment="first start of a worker with it"),
+        sa.Column("first_used_us", sa.BigInteger(), nullable=False, comment="first start of a worker, or replay, with it"),
         sa.Column("replayed_us", sa.BigInteger(), nullable=True, comment="when all stored events were last labelled anew with it"),
         sa.PrimaryKeyConstraint("version", name=op.f("pk_rule_sets")),
         comment="Which versions of the classifier's rules were in use since when.",

@@ -28,10 +28,10 @@ def relabel_events(hopp: Hopp, wanted: AnswerFilter, *, is_applied: bool, as_jso
             progress.update(task, advance=len(stored))
     for change in changes.ranked():
         click.echo(orjson.dumps(_as_dict(change)).decode() if as_json else _as_text(change))
+    click.echo(f"replay: {_summary(hopp, changes, version, is_applied=is_applied)}", err=True)
     if is_applied and wanted == _EVERYTHING:
         with hopp.database.write() as connection:
             note_replayed(connection, version, to_us(hopp.now()))
-    click.echo(f"replay: {_summary(hopp, changes, version, is_applied=is_applied)}", err=True)
 
 
 def _as_dict(change: LabelChange) -> dict[str, object]:
@@ -59,7 +59,7 @@ def _as_text(change: LabelChange) -> str:
 def _summary(hopp: Hopp, changes: LabelChanges, version: str, *, is_applied: bool) -> str:
     with hopp.database.read() as connection:
         known = find_rules(connection, version)
-    since = f"in use since {iso(known[0])}" if known else "not in use yet"
+    since = f"in use since {iso(known[0])}" if known else "no worker has used them yet"
     did = "changed" if is_applied else "would change"
     told = f"{changes.read} events read with rules {version} ({since}), {changes.changed} {did}"
     return told if is_applied or not changes.changed else f"{told}. Change them: the same command with --apply"

@@ -4,9 +4,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from service.classify.wording import wording
 from service.pipeline.relabel import Change
-from service.schemas.masking import mask_text
+from service.pipeline.undetermined import wording_of
 
 _WORDINGS_KEPT = 500  # for each pair of labels
 _WORDINGS_SHOWN = 3
@@ -44,7 +43,7 @@ class LabelChanges:
             known.count += 1
             known.becomes_hard += change.hard_delta > 0
             known.no_longer_hard += change.hard_delta < 0
-            words = wording(mask_text(change.stored.event.diagnostic or ""))
+            words = wording_of(change.stored.event.diagnostic or "", change.stored.event.recipient)
             if words in known.wordings or len(known.wordings) < _WORDINGS_KEPT:
                 known.wordings[words] += 1
 

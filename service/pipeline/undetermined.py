@@ -12,6 +12,7 @@ _WORDINGS_KEPT = 20_000
 _EXAMPLE_LENGTH = 300
 _MASKED = re.compile(r"\S?\*\*\*")
 _CODES = re.compile(r"(?:[245]\d\d )?(?:[245]\.\d{1,3}\.\d{1,3} )?")
+_NUMBER = re.compile(r"(?<![\w.#-])\d{1,3}(?![\w.-])")
 _VARIES = r"\S+"
 _NO_TEXT = "(no text)"
 
@@ -60,9 +61,19 @@ def group(replies: Iterable[UnknownReply], *, keep: int = _WORDINGS_KEPT) -> Unk
     return groups
 
 
+def wording_of(diagnostic: str, recipient: str | None) -> str:
+    """An answer with its codes and `#` for all that varies, the name of its recipient too."""
+    if not diagnostic.strip():
+        return ""
+    words = wording(_MASKED.sub("#", mask_text(diagnostic, recipient)))
+    codes = _CODES.match(words)
+    start = codes.end() if codes else 0
+    return words[:start] + _NUMBER.sub("#", words[start:])
+
+
 def _add(groups: UnknownWordings, reply: UnknownReply) -> None:
     masked = mask_text(reply.diagnostic, reply.recipient)
-    words = wording(_MASKED.sub("#", masked)) if masked.strip() else _without_text(reply)
+    words = wording_of(reply.diagnostic, reply.recipient) or _without_text(reply)
     known = groups.kept.get(words)
     if known is None:
         known = groups.kept[words] = UnknownWording(

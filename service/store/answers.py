@@ -200,13 +200,14 @@ def _part(connection: Connection, wanted: AnswerFilter, after: tuple[int, int] |
         is_later = and_(events.c.received_us == received_us, events.c.id > event_id)
         conditions += [events.c.received_us >= received_us, or_(events.c.received_us > received_us, is_later)]
     statement = (
-        select(*(events.c[name] for name in _COLUMNS))
+        select(*(events.c[name] for name in _COLUMNS), recipients.c.address)
         .join(sources, sources.c.id == events.c.source_id)
+        .outerjoin(recipients, recipients.c.id == events.c.recipient_id)
         .where(*conditions)
         .order_by(events.c.received_us, events.c.id)
         .limit(_AT_ONCE)
     )
-    return [_answer(tuple(row)) for row in connection.execute(statement)]
+    return [_answer(tuple(row[:-1]), recipient=row.address) for row in connection.execute(statement)]
 
 
 def _conditions(wanted: AnswerFilter) -> list[ColumnElement[bool]]:
@@ -220,11 +221,12 @@ def _conditions(wanted: AnswerFilter) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def _answer(row: bulk.Row) -> StoredAnswer:
+def _answer(row: bulk.Row, *, recipient: str | None = None) -> StoredAnswer:
     found = dict(zip(_COLUMNS, row, strict=True))
     event = Event(
         kind=EventKind(found["kind"]),
         esp=found["esp"],
+        recipient=recipient,
         reported_type=ReportedType(found["reported_type"]) if found["reported_type"] else None,
         smtp_code=found["smtp_code"],
         enhanced_status_code=found["enhanced_status_code"],

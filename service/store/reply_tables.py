@@ -19,7 +19,7 @@ rule_sets = Table(
     "rule_sets",
     metadata,
     Column("version", String(12), primary_key=True),
-    Column("first_used_us", BigInteger, nullable=False, comment="first start of a worker with it"),
+    Column("first_used_us", BigInteger, nullable=False, comment="first start of a worker, or replay, with it"),
     Column("replayed_us", BigInteger, comment="when all stored events were last labelled anew with it"),
     comment="Which versions of the classifier's rules were in use since when.",
 )

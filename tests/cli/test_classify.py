@@ -54,6 +54,12 @@ def _store(items: dict[str, list[Event]]) -> None:
     hopp.database.close()
 
 
+def _reply(diagnostic: str) -> UnknownReply:
+    return UnknownReply(
+        id=0, received_us=0, source="acme", recipient=None, gateway="", diagnostic=diagnostic, smtp_code=None, enhanced_status_code=None
+    )
+
+
 def _rows(result: Result) -> list[dict[str, object]]:
     assert result.exit_code == 0, result.output
     return [orjson.loads(line) for line in result.stdout.splitlines()]
@@ -126,6 +132,12 @@ def test_the_report_groups_by_wording_and_counts(run: CliRunner) -> None:
     assert (second["wording"], second["pattern"], second["example"]) == ("(no text)", None, "")
 
 
+def test_small_numbers_do_not_part_a_wording_and_codes_do() -> None:
+    said = [f"{code} zorb {number} of 12 at 10.0.0.1" for code in ("550 5.7.1", "451 4.7.1") for number in (3, 77, 123)]
+    found = group(_reply(text) for text in said)
+    assert [item.wording for item in found.ranked(9)] == ["451 4.7.1 zorb # of # at #", "550 5.7.1 zorb # of # at #"]
+
+
 def test_the_report_can_be_narrowed(run: CliRunner) -> None:
     _store({"acme": [_bounced("zorb"), _bounced("quux", minutes=60)], "other": [_bounced("zorb", minutes=61)]})
     assert [row["wording"] for row in _rows(_classify(run, "--report", "--json", "--source", "acme"))] == ["quux", "zorb"]
@@ -167,13 +179,7 @@ def test_options_that_do_not_go_together_are_refused(run: CliRunner, options: tu
 
 def test_rare_wordings_are_left_out_and_counted_where_there_are_too_many() -> None:
     words = ["".join(chr(97 + int(digit)) for digit in f"{number:03}") for number in range(100)]
-    replies = [
-        UnknownReply(
-            id=0, received_us=0, source="acme", recipient=None, gateway="", diagnostic=text, smtp_code=None, enhanced_status_code=None
-        )
-        for word in words
-        for text in ("zorb", word)
-    ]
+    replies = [_reply(text) for word in words for text in ("zorb", word)]
     found = group(replies, keep=10)
     assert (found.replies, found.ranked(1)[0].count) == (200, 100)
     assert len(found.kept) <= 10

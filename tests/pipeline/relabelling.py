@@ -94,7 +94,7 @@ def _events() -> st.SearchStrategy[Event]:
         lambda item, diagnostic, host: replace(item, diagnostic=diagnostic, remote_host=host),
         made,
         st.one_of(st.none(), spoken),
-        st.sampled_from([None, None, "mx1.cisco.example"]),
+        st.sampled_from([None, None, "mx1.cisco.example", "mx1.acme.example"]),
     )
 
 

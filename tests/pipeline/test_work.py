@@ -111,3 +111,14 @@ def test_a_fault_while_the_database_is_away_is_told_without_a_traceback(
     replace(hopp.worker(pauses), now=vanish).run()
     assert pauses.seconds == [1]
     assert "Traceback" not in caplog.text
+
+
+def test_a_worker_remembers_since_when_it_uses_its_rules(hopp: Hopp) -> None:
+    schema.migrate(hopp.database)
+    hopp.inbox.prepare()
+    worker = hopp.worker(Signal())
+    for _ in range(2):
+        worker.step()
+    with hopp.database.read() as connection:
+        versions = connection.execute(text("SELECT version FROM rule_sets WHERE replayed_us IS NULL")).scalars().all()
+    assert versions == [hopp.labels().classifier.ruleset.version]
