@@ -1,6 +1,7 @@
 # Needs Python 3.11 or later, make and nothing else; everything it installs lies in .venv.
 PYTHON ?= python3
 ARGS ?=
+N ?= 1
 
 BIN := .venv/bin
 # A stamp's name holds the checksum of the pins that were installed.
@@ -11,7 +12,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 COMPLETE_ROOMS := service/model/*,service/esp/*,service/esp_kit/*,service/classify/*,service/judge/*,service/alerting/*,service/pipeline/*
 
 .DEFAULT_GOAL := help
-.PHONY: help install fmt lint types imports test cover migrate run worker demo bench guides pins ci
+.PHONY: help install fmt lint types imports test faults cover migrate run worker demo bench guides pins ci
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -34,6 +35,12 @@ imports: $(DEV_STAMP) ## check that every room knows only what it may
 
 test: lint types imports ## check everything, on SQLite and on PostgreSQL; ARGS goes to pytest
 	$(BIN)/python -m pytest $(ARGS)
+
+faults: $(DEV_STAMP) ## break part after part under load, N=1 times: nothing accepted may be lost
+	@for round in $$(seq $(N)); do \
+		echo "round $$round of $(N)"; \
+		$(BIN)/python -m pytest tests/faults --quiet --capture=no --show-capture=no $(ARGS) || exit 1; \
+	done
 
 cover: $(DEV_STAMP) ## run the tests and hold the shares of branches they must reach
 	$(BIN)/python -m pytest --cov --cov-report= $(ARGS)

@@ -240,6 +240,8 @@ def _sent_by(word: Msg, *, asked: int, arrived: int) -> int:
     """How many messages a pull brings, by the server's word that ends it; among replicas that overtakes the messages."""
     headers = word.headers or {}
     status = headers[api.Header.STATUS]
+    if status == "503":
+        raise nats.errors.NoRespondersError
     if status not in {"404", "408", "409"}:  # nothing waits; the time is over; no more fits
         raise APIError(code=int(status), description=headers.get(api.Header.DESCRIPTION))
     left = headers.get("Nats-Pending-Messages")

@@ -75,7 +75,7 @@ class NatsLink:
         try:
             return asyncio.run_coroutine_threadsafe(self._ask(question), self._running_loop()).result()
         except (nats.errors.Error, TimeoutError, OSError) as error:
-            reason = str(error) or self._last_error
+            reason = " ".join(str(error).split()) or self._last_error
             message = (
                 f"The inbox {self.address.described} does not answer as it should ({reason}). Check its servers and HOPP_INBOX; "
                 "an inbox that is new is made by: python -m service migrate"

@@ -44,7 +44,7 @@ class Evaluator:
 
         Sources are looked at only while the inbox is `is_caught_up`: what still waits there was posted, and is no silence.
         """
-        sweeps = now_us - self._swept_us >= _SWEEP_US
+        sweeps = not 0 <= now_us - self._swept_us < _SWEEP_US  # a clock that was set back does not put it off
         if not sweeps and not self._has_due(now_us):
             return []
         with self.database.write() as connection:
@@ -78,7 +78,7 @@ class Evaluator:
 
     def _scale(self, connection: Connection, now_us: int) -> None:
         """Once an hour: how much traffic is there, and what does that ask of the e-value? Also forget old proofs."""
-        if self._e_min and now_us - self._scaled_us < HOUR_US:
+        if self._e_min and 0 <= now_us - self._scaled_us < HOUR_US:
             return
         self._e_min = self.policy.e_min_at(store.active_domain_hours(connection, now_us))
         self._scaled_us = now_us

@@ -13,11 +13,12 @@ from service.alerting.decision import Counts, Decision, Reason
 from service.alerting.holding import DueCheck
 from service.alerting.lifecycle import Alert, Change, DomainView, Finding, Recovery
 from service.alerting.policy import Policy
-from service.model.moments import HOUR_US
+from service.model.moments import HOUR_US, SECOND_US
 from service.model.words import AlertState, DomainClass, Severity
 from service.store.tables import alert_transitions, alerts, domain_hourly, due_checks, events, leases, recipient_domains, source_lag
 
 _SAMPLES = 20
+_CLOCKS_APART_US = 300 * SECOND_US  # a lease that runs longer was given by a clock that is wrong
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,10 +30,10 @@ class StoredAlert:
 
 
 def acquire_lease(connection: Connection, name: str, holder: str, *, now_us: int, until_us: int) -> bool:
-    """True where this holder has the lease from now on: it was free, run out, or its own."""
+    """True where this holder has the lease from now on: it was free, run out, its own, or given by a clock that was wrong."""
     renewed = connection.execute(
         update(leases)
-        .where(leases.c.name == name, (leases.c.holder == holder) | (leases.c.until_us < now_us))
+        .where(leases.c.name == name, (leases.c.holder == holder) | ~leases.c.until_us.between(now_us, until_us + _CLOCKS_APART_US))
         .values(holder=holder, until_us=until_us)
     )
     if renewed.rowcount == 1:
