@@ -36,6 +36,7 @@ _HELD_SECONDS = 30.0  # so long after its last sign of life a worker counts as d
 _SIGN_SECONDS = 8.0
 _DUPLICATES_SECONDS = 120.0  # longer than any append goes on trying
 _HELD_BY_ALL = 100_000  # deliveries that all workers hold at once
+_BATCH_BYTES = 32_000_000  # packed
 _HEADER_BYTES = 1_000  # counted by the server as part of a message
 _IN_PROCESS = 10158  # the server's code for: this id is just being kept
 
@@ -114,7 +115,7 @@ class NatsInbox:
     @contextmanager
     def take(self, limit: int) -> Iterator[Batch]:
         """Hold up to `limit` deliveries until the block ends; those not done by then wait again."""
-        batch = self._link.ask(lambda client: self._pull(client, limit))
+        batch = self._link.ask(lambda client: _patiently(lambda: self._pull(client, limit), seconds=PATIENCE_SECONDS))
         try:
             yield batch
         finally:
@@ -124,7 +125,12 @@ class NatsInbox:
         inbox = client.new_inbox()
         subscription = await client.subscribe(inbox)
         # no_wait with expires means: what is there at once, or else the first that comes in that time.
-        request = {"batch": limit, "max_bytes": 2 * client.max_payload, "no_wait": True, "expires": int(_IDLE_SECONDS * 1e9)}
+        request = {
+            "batch": limit,
+            "max_bytes": max(_BATCH_BYTES, 2 * client.max_payload),
+            "no_wait": True,
+            "expires": int(_IDLE_SECONDS * 1e9),
+        }
         await client.publish(f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{_CONSUMER}", orjson.dumps(request), reply=inbox)
         messages: list[Msg] = []
         wanted = limit
@@ -255,7 +261,7 @@ async def _patiently(attempt: Callable[[], Awaitable[Answer]], *, seconds: float
     while True:
         try:
             return await attempt()
-        except (NoStreamResponseError, ServiceUnavailableError, nats.errors.TimeoutError):
+        except (NoStreamResponseError, nats.errors.NoRespondersError, ServiceUnavailableError, nats.errors.TimeoutError):
             if loop.time() > deadline:
                 raise
         except APIError as error:

@@ -109,7 +109,7 @@ class NatsLink:
         return await question(client)
 
     async def _connected(self) -> Client:
-        if self._client is None:
+        if self._client is None or self._client.is_closed:  # it closes itself where its user is no longer let in
             if self._connecting is None or self._connecting.done():
                 self._connecting = asyncio.create_task(self._connect())
             self._client = await asyncio.shield(self._connecting)  # all who ask meanwhile share the attempt
@@ -135,8 +135,8 @@ class NatsLink:
                 ),
                 PATIENCE_SECONDS,
             )
-        except TimeoutError:
-            await client.close()
+        except BaseException:  # a cancelled attempt, too, has opened a socket
+            await _hang_up(client)
             raise
         await self._note_up()
         return client
@@ -145,9 +145,9 @@ class NatsLink:
         if self._connecting is not None:
             self._connecting.cancel()
             with contextlib.suppress(asyncio.CancelledError, nats.errors.Error, TimeoutError, OSError):
-                await self._connecting
+                await _hang_up(await self._connecting)  # perhaps nobody has had its answer yet
         if self._client is not None:
-            await self._client.close()
+            await _hang_up(self._client)
         self._client, self._connecting = None, None
         self._is_up = asyncio.Event()  # the old one belongs to this loop
         others = asyncio.all_tasks() - {asyncio.current_task()}
@@ -164,3 +164,12 @@ class NatsLink:
 
     async def _note_up(self) -> None:
         self._is_up.set()
+
+
+async def _hang_up(client: Client) -> None:
+    """Close the client and its socket: one that was refused and tries again believes itself closed and would leave it open."""
+    await client.close()
+    if (transport := client._transport) is not None:  # noqa: SLF001 - the client has no word for it
+        transport.close()  # type: ignore[no-untyped-call]
+        with contextlib.suppress(OSError):
+            await transport.wait_closed()  # type: ignore[no-untyped-call]

@@ -2,7 +2,7 @@
 
 An inbox keeps raw deliveries between the web, which appends, and the worker, which takes batches. Both may be killed at
 any moment: `append` returns only once the delivery is durable, and a delivery leaves only through `Batch.done`, so the
-worst that can happen is that one is taken twice.
+worst that can happen is that one is taken twice. Every method raises InboxUnavailableError where the inbox does not answer.
 """
 
 from contextlib import AbstractContextManager
@@ -51,7 +51,7 @@ class Inbox(Protocol):
     def append(self, delivery: Delivery) -> None:
         """Keep one delivery durably; callers in many threads share one sync.
 
-        Raises InboxUnavailableError where it may be tried again, and BodyTooLargeError where that would help nobody.
+        Raises InboxUnavailableError where it may be tried again, BodyTooLargeError where that would help nobody.
         """
 
     def take(self, limit: int) -> AbstractContextManager[Batch]:

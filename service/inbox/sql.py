@@ -226,5 +226,6 @@ def _answering(database: Database, otherwise: str) -> Iterator[None]:
 
 
 def _first_line(error: Exception) -> str:
-    cause = error.orig if isinstance(error, DBAPIError) else error
+    found = error.__cause__ or error if isinstance(error, DatabaseUnavailableError) else error
+    cause = found.orig if isinstance(found, DBAPIError) else found
     return str(cause).strip().split("\n", maxsplit=1)[0]

@@ -119,6 +119,13 @@ def test_servers_that_do_not_answer_make_it_unavailable() -> None:
     inbox.close()
 
 
+def test_a_connection_that_was_given_up_is_made_again(inbox: NatsInbox) -> None:
+    """The client gives up for good when its user is locked out, if only for a moment."""
+    inbox._link.ask(lambda client: client.close())
+    inbox.append(delivery())
+    assert inbox.state().waiting == 1
+
+
 def test_a_wrong_password_is_named_and_not_shown(nats_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nats_link, "PATIENCE_SECONDS", 1.0)
     inbox = NatsInbox("nats://anna:wr0ng@" + nats_url.rpartition("@")[2])
