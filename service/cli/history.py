@@ -27,14 +27,30 @@ from service.store.timeline import count_attempts, load_timeline
 
 _LINES_AT_ONCE = 2_000
 _SHOWN_PROBLEMS = 20
+_NAME_LENGTH = 100
+_NAME_RULE = f"at most {_NAME_LENGTH} printable characters"
 _COLUMNS = (
     "at", "domain", "gateway", "state", "severity", "cause", "attempts", "reported_hard", "believed_hard", "rate", "baseline",
     "threshold", "incident",
 )  # fmt: skip
 
 
+def _is_name(text: str) -> bool:
+    """History may name sources that no URL could, but nothing that a metric or a log line cannot show."""
+    return 0 < len(text) <= _NAME_LENGTH and text.isprintable()
+
+
+def _source_name(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    if not _is_name(value):
+        message = f"{value!r} is no name: {_NAME_RULE}"
+        raise click.BadParameter(message)
+    return value
+
+
 @click.command("import")
-@click.option("--source", "default_source", default="import", show_default=True, help="Source of lines that name none.")
+@click.option(
+    "--source", "default_source", default="import", show_default=True, callback=_source_name, help="Source of lines that name none."
+)
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 @click.argument("file", type=click.File("rb"))
 def import_command(default_source: str, *, quiet: bool, file: BinaryIO) -> None:
@@ -56,7 +72,7 @@ def import_command(default_source: str, *, quiet: bool, file: BinaryIO) -> None:
             done = import_events(history, tools, import_id=import_id, now_us=to_us(hopp.now()))
             events, duplicates = events + done.events, duplicates + done.duplicates
             progress.update(task, advance=sum(map(len, lines)))
-    click.echo(f"imported {events} events, {duplicates} were there before, {refused} lines refused", err=True)
+    click.echo(f"imported: {events} new events; there before: {duplicates}; lines refused: {refused}", err=True)
     sys.exit(1 if refused else 0)
 
 
@@ -105,7 +121,10 @@ def _read_line(line: bytes, default_source: str) -> HistoricEvent | Problem:
     received_at = None if written is None else moment_of(written)
     if written is not None and received_at is None:
         return Problem(error="received_at is not a time between 2000 and 2099")
-    return HistoricEvent(event=event, source=jsontext.text(item, "source") or default_source, received_at=received_at)
+    source = jsontext.text(item, "source") or default_source
+    if not _is_name(source):
+        return Problem(error=f"source is no name: {_NAME_RULE}")
+    return HistoricEvent(event=event, source=source, received_at=received_at)
 
 
 @click.command("backtest")
@@ -123,17 +142,33 @@ def backtest_command(*, from_us: int, until_us: int, policy_file: Path | None, a
     policy = _policy(policy_file) if policy_file else hopp.policy
     if not as_json:
         click.echo("\t".join(_COLUMNS))
-    for transition in _transitions(hopp, policy, until_us, quiet=quiet):
+    attempts = _count_attempts(hopp, until_us)
+    shown = 0
+    for transition in _transitions(hopp, policy, until_us, total=attempts, quiet=quiet):
         if transition.at_us < from_us:
             continue
+        shown += 1
         values = _values(transition)
         click.echo(orjson.dumps(values).decode() if as_json else "\t".join("" if v is None else str(v) for v in values.values()))
+    click.echo(_summary(attempts, shown, from_us, until_us), err=True)
 
 
-def _transitions(hopp: Hopp, policy: Policy, until_us: int, *, quiet: bool) -> Iterator[Transition]:
+def _summary(attempts: int, shown: int, from_us: int, until_us: int) -> str:
+    if not attempts:
+        return f"backtest: nothing was received before {iso(until_us)}. Bring history in first: python -m service import FILE"
+    found = f"{shown} transition{'s' if shown > 1 else ''}" if shown else "no alert would have opened or closed"
+    return f"backtest: {found} between {iso(from_us)} and {iso(until_us)}, from a history of {attempts} counted events"
+
+
+def _count_attempts(hopp: Hopp, until_us: int) -> int:
+    with hopp.database.read() as connection:
+        return count_attempts(connection, until_us)
+
+
+def _transitions(hopp: Hopp, policy: Policy, until_us: int, *, total: int, quiet: bool) -> Iterator[Transition]:
     with hopp.database.read() as connection, progress_bar(quiet=quiet) as progress:
         timeline = load_timeline(connection, until_us)
-        task = progress.add_task("backtest", total=count_attempts(connection, until_us))
+        task = progress.add_task("backtest", total=total)
         backtest = Backtest(policy, hopp.labels().domains)
         yield from backtest.run(progress.track(timeline, task_id=task), until_us)
 

@@ -18,6 +18,8 @@ def token_group() -> None:
 
 def _hopp() -> Hopp:
     hopp = build(settings_from_process())
+    if hopp.settings.is_embedded:  # a token may be made before the first start
+        schema.migrate(hopp.database)
     schema.check(hopp.database)
     return hopp
 
