@@ -1,49 +1,52 @@
-"""Which commands are there? Each is a module of this room; this one gathers them and words their errors."""
+"""Which commands are there? Each is in a module of this room, loaded when it is called; this one lists them and words their errors."""
 
 import sys
+from importlib import import_module
 
 import click
 from click.exceptions import ClickException
 
 from service.alerting.policy import PolicyError
-from service.cli.classifying import classify_command
-from service.cli.demo.command import demo_command
-from service.cli.doctor import doctor_command
-from service.cli.history import backtest_command, import_command
-from service.cli.reading import parse_command
-from service.cli.replay import replay_command
-from service.cli.running import migrate_command, serve_command, worker_command
-from service.cli.samples.command import send_sample_command
-from service.cli.sources import sources_command
-from service.cli.tokens import token_group
 from service.model.errors import HoppError
 from service.settings import SettingsError
 
+_COMMANDS = {
+    "serve": "running:serve_command",
+    "worker": "running:worker_command",
+    "migrate": "running:migrate_command",
+    "token": "tokens:token_group",
+    "import": "history:import_command",
+    "backtest": "history:backtest_command",
+    "parse": "reading:parse_command",
+    "classify": "classifying:classify_command",
+    "replay": "replay:replay_command",
+    "sources": "sources:sources_command",
+    "doctor": "doctor:doctor_command",
+    "demo": "demo.command:demo_command",
+    "send-sample": "samples.command:send_sample_command",
+}
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+
+class _Commands(click.Group):
+    """Loads a command when it is asked for: `classify` in a pipe need not wait for the code of the web."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, name = _COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(f"service.cli.{module}"), name)
+        return command
+
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 def commands() -> None:
     """Hopp: bounce webhooks of many ESPs in; one event schema, labels and few, true alerts out.
 
     Settings come from HOPP_… variables and hopp.toml; docs/settings.md lists them all.
     """
-
-
-for command in (
-    serve_command,
-    worker_command,
-    migrate_command,
-    token_group,
-    import_command,
-    backtest_command,
-    parse_command,
-    classify_command,
-    replay_command,
-    sources_command,
-    doctor_command,
-    demo_command,
-    send_sample_command,
-):
-    commands.add_command(command)
 
 
 def main() -> None:
