@@ -1,6 +1,7 @@
 """How does gunicorn serve the web?
 
-By threads: a request mostly waits for the sync that makes it durable, and requests that wait together share one. How many
+By threads: a request mostly waits for the sync that makes it durable, and requests that wait together share one. A thread
+gets a request once it is whole, so that slow senders hold up nobody. How many
 processes and threads is a setting: one process where the inbox is SQLite, which has one writer.
 """
 
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from service.settings import SettingsError, load_settings
+from service.telemetry.logs import configure_logs
 
 try:
     _settings = load_settings(os.environ)
@@ -19,7 +21,7 @@ except SettingsError as error:
 
 wsgi_app = "wsgi:app"
 bind = _settings.bind
-worker_class = "gthread"
+worker_class = "service.web.worker.GatheringWorker"
 workers = _settings.web_processes
 threads = _settings.web_threads
 preload_app = False  # database connections must not be shared over a fork
@@ -34,6 +36,8 @@ limit_request_field_size = 8190  # bodies are limited by the web, after their de
 
 accesslog = None  # an address may stand in a path or a query
 loglevel = _settings.log_level
+logger_class = "service.web.server_log.ServerLog"
+configure_logs(_settings.log_format, _settings.log_level)
 control_socket_disable = True  # it would want a writable home
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  # the heartbeat must not wait for a disk
 

@@ -2,12 +2,10 @@
 
 from alembic import context
 
-from service.store.reply_tables import reply_hourly
-from service.store.source_tables import source_alerts
+from service.store import kept_tables, reply_tables, source_tables, tables, token_tables
 
-_OF_EACH_MODULE = (source_alerts, reply_hourly)  # importing it makes its tables known
-metadata = _OF_EACH_MODULE[0].metadata
+_OF_EACH_MODULE = (kept_tables, reply_tables, source_tables, token_tables)  # importing it makes its tables known
 connection = context.config.attributes["connection"]
-context.configure(connection=connection, target_metadata=metadata, transaction_per_migration=True, render_as_batch=True)
+context.configure(connection=connection, target_metadata=tables.metadata, transaction_per_migration=True, render_as_batch=True)
 with context.begin_transaction():
     context.run_migrations()

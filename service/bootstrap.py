@@ -15,20 +15,23 @@ from service.classify.engine import Classifier
 from service.classify.gateways import GatewayTable
 from service.classify.rules import load_rules
 from service.esp import adapters
-from service.esp_kit.adapter import Adapter
+from service.esp_kit.adapter import Adapter, SourceTrust
+from service.esp_kit.flaws import flaw_of
 from service.esp_kit.mapping import load_mapping
 from service.inbox.port import Inbox
 from service.inbox.sql import SqlInbox
 from service.model.errors import HoppError
 from service.model.events import ConfirmSubscription
+from service.model.likeness import meant
 from service.outbound.certificates import CertificateStore
 from service.outbound.subscriptions import confirm
 from service.pipeline.evaluate import Evaluator
 from service.pipeline.labelling import Labels
 from service.pipeline.process import Tools
+from service.pipeline.retain import Housekeeper
 from service.pipeline.watch import SourceWatch
 from service.pipeline.work import Worker
-from service.settings import Settings, SettingsError
+from service.settings import Settings, SettingsError, SourceSettings
 from service.store.database import Database
 
 
@@ -72,11 +75,14 @@ class Hopp:
         return Worker(
             inbox=self.inbox,
             tools=self.tools(),
-            evaluator=Evaluator(self.database, self.policy, holder=uuid4().hex, watch=self._watch()),
+            evaluator=Evaluator(self.database, self.policy, holder=uuid4().hex, watch=self._watch(), housekeeper=self._housekeeper()),
             batch_deliveries=self.settings.batch_deliveries,
             now=self.now,
             stopping=stopping,
         )
+
+    def _housekeeper(self) -> Housekeeper:
+        return Housekeeper(self.database, self.settings.keep)
 
     def _watch(self) -> SourceWatch:
         return SourceWatch({source.name: (source.esp, source.is_test) for source in self.settings.sources})
@@ -86,7 +92,7 @@ def build(settings: Settings, *, now: Callable[[], datetime] | None = None, cert
     """Put the parts together; raises SettingsError where a source or a threshold is wrong."""
     known = _with_mappings(adapters(), settings)
     for source in settings.sources:
-        _check_source(source.name, source.esp, source.auth, known)
+        _check_source(source, known)
     try:
         policy = policy_from(settings.policy)
     except PolicyError as error:
@@ -128,9 +134,10 @@ def _inbox(settings: Settings) -> Inbox:
     return NatsInbox(settings.inbox, replicas=settings.inbox_replicas)
 
 
-def _check_source(name: str, esp: str, auth: str | None, known: Mapping[str, Adapter]) -> None:
+def _check_source(source: SourceSettings, known: Mapping[str, Adapter]) -> None:
+    name, esp, auth = source.name, source.esp, source.auth
     if esp not in known:
-        message = f"source {name!r}: there is no ESP {esp!r}. Known: {', '.join(known)}."
+        message = f"source {name!r}: there is no ESP {esp!r}{meant(esp, known)}. Known: {', '.join(known)}."
         raise SettingsError(message)
     schemes = known[esp].schemes
     if auth is None and "signature" not in schemes:
@@ -139,6 +146,10 @@ def _check_source(name: str, esp: str, auth: str | None, known: Mapping[str, Ada
     scheme = (auth or "signature").partition(":")[0]
     if scheme not in {*(item.partition(":")[0] for item in schemes), "none"}:
         message = f"source {name!r}: auth = {auth!r} is nothing that {esp} can prove itself with. Use one of {', '.join(schemes)}."
+        raise SettingsError(message)
+    flaw = flaw_of(known[esp], SourceTrust(secrets=source.secrets, auth=auth, options=source.options))
+    if flaw is not None:
+        message = f"source {name!r}: {flaw}"
         raise SettingsError(message)
 
 

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PYPROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 CONTRACTS: list[dict[str, Any]] = tomllib.loads(PYPROJECT)["tool"]["importlinter"]["contracts"]
-PINS = ("requirements", "requirements-dev")
+PINS = ("requirements", "requirements-dev", "requirements-bench", "requirements-fuzz")
 
 
 def _names(file: str) -> set[str]:
@@ -81,7 +81,7 @@ def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.Monke
     return monkeypatch
 
 
-@pytest.mark.parametrize(("inbox", "expected"), [("sqlite:///inbox.sqlite", (1, 32)), ("postgresql://example/hopp", (2, 16))])
+@pytest.mark.parametrize(("inbox", "expected"), [("sqlite:///inbox.sqlite", (1, 32)), ("postgresql://example/hopp", (2, 32))])
 def test_sqlite_has_one_web_process_with_many_threads(no_settings: pytest.MonkeyPatch, inbox: str, expected: tuple[int, int]) -> None:
     no_settings.setenv("HOPP_INBOX", inbox)
     served = runpy.run_path(str(ROOT / "gunicorn.conf.py"))

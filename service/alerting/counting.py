@@ -5,8 +5,8 @@ set of a recipient's attempts, in the order (event time, kind rank, event key), 
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 from service.model.moments import DAY_US
 from service.model.words import EventKind, Phase
@@ -41,14 +41,17 @@ CELL_COUNTS: tuple[tuple[int, int, int, int, int, int], ...] = (
     (0, 0, 1, 0, 0, 1),
     (0, 0, 0, 0, 0, 0),
 )
+# The columns that each cell adds one to.
+CELL_PLACES = tuple(tuple(place for place, count in enumerate(counts) if count) for counts in CELL_COUNTS)
 
 _KIND_RANK = {EventKind.DELIVERED: 1, EventKind.BOUNCED: 2}
 ATTEMPT_KINDS = frozenset(_KIND_RANK)
+_DELIVERED_RANK = _KIND_RANK[EventKind.DELIVERED]
+_ASYNC, _BOUNCED = Phase.ASYNC, EventKind.BOUNCED
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One delivered or finally bounced mail to one recipient."""
+class Attempt(NamedTuple):
+    """One delivered or finally bounced mail to one recipient; its first three fields are its order, so it sorts as it is."""
 
     occurred_us: int
     rank: int
@@ -60,58 +63,41 @@ class Attempt:
     @property
     def order(self) -> tuple[int, int, bytes]:
         """What attempts of one recipient are sorted by; no two are equal."""
-        return (self.occurred_us, self.rank, self.key)
+        return self[:3]
 
 
-@dataclass(frozen=True, slots=True)
-class History:
+class History(NamedTuple):
     """What the attempts so far say about one recipient. Zero means never."""
 
     last_delivered_us: int = 0
     last_hard_us: int = 0
     newest: tuple[int, int, bytes] = (0, 0, b"")
 
-    @property
-    def is_bounced(self) -> bool:
-        """True while the last hard bounce is newer than the last delivery; of two in one moment the delivery came first."""
-        return 0 < self.last_hard_us >= self.last_delivered_us
-
-    def is_warm(self, at_us: int, warm_days: int) -> bool:
-        """True where a delivery in the last `warm_days` was followed by no hard bounce."""
-        return self.last_delivered_us > 0 and not self.is_bounced and at_us - self.last_delivered_us <= warm_days * DAY_US
-
 
 def attempt(*, kind: EventKind, occurred_us: int, key: bytes, is_hard: bool, phase: Phase, message_id: str | None) -> Attempt:
     """The attempt that a delivered or bounced event is."""
-    return Attempt(
-        occurred_us=occurred_us,
-        rank=_KIND_RANK[kind],
-        key=key,
-        is_hard=is_hard,
-        is_async=phase is Phase.ASYNC and kind is EventKind.BOUNCED,
-        message_id=message_id,
-    )
+    return Attempt(occurred_us, _KIND_RANK[kind], key, is_hard, phase is _ASYNC and kind is _BOUNCED, message_id)
 
 
 def needs_refold(history: History, fresh: Sequence[Attempt]) -> bool:
     """True where new attempts change how older ones are counted: an older moment, or a bounce that replaces a delivery."""
-    return any(item.order <= history.newest or (item.is_async and item.message_id is not None) for item in fresh)
+    newest = history.newest
+    return any(item.order <= newest or (item.is_async and item.message_id is not None) for item in fresh)
 
 
 def fold(history: History, attempts: Iterable[Attempt], warm_days: int) -> tuple[History, list[tuple[Attempt, Cell]]]:
     """Count attempts on top of a history that ends before the first of them; returned in the fold's order."""
-    ordered = sorted(attempts, key=lambda item: item.order)
+    ordered = sorted(attempts)
     replaced = _replaced(ordered)
     counted: list[tuple[Attempt, Cell]] = []
-    delivered_us, hard_us, newest = history.last_delivered_us, history.last_hard_us, history.newest
+    delivered_us, hard_us, newest = history
     for item in ordered:
         newest = item.order
         if item.key in replaced:
             counted.append((item, Cell.REPLACED))
             continue
-        known = History(delivered_us, hard_us)
-        counted.append((item, _cell(item, known, warm_days)))
-        if item.rank == _KIND_RANK[EventKind.DELIVERED]:
+        counted.append((item, _cell(item, delivered_us, hard_us, warm_days * DAY_US)))
+        if item.rank == _DELIVERED_RANK:
             delivered_us = item.occurred_us
         elif item.is_hard:
             hard_us = item.occurred_us
@@ -123,16 +109,19 @@ def _replaced(ordered: Sequence[Attempt]) -> set[bytes]:
     last_return = {item.message_id: item.order for item in ordered if item.is_async and item.message_id is not None}
     if not last_return:
         return set()
-    delivered = (item for item in ordered if item.rank == _KIND_RANK[EventKind.DELIVERED] and item.message_id is not None)
+    delivered = (item for item in ordered if item.rank == _DELIVERED_RANK and item.message_id is not None)
     return {item.key for item in delivered if item.order < last_return.get(item.message_id or "", item.order)}
 
 
-def _cell(item: Attempt, history: History, warm_days: int) -> Cell:
-    is_warm = history.is_warm(item.occurred_us, warm_days)
-    if item.rank == _KIND_RANK[EventKind.DELIVERED]:
+def _cell(item: Attempt, delivered_us: int, hard_us: int, warm_us: int) -> Cell:
+    """How an attempt counts, after a last delivery and a last hard bounce at these moments."""
+    # Bounced while the last hard bounce is newer than the last delivery; of two in one moment the delivery came first.
+    is_bounced = 0 < hard_us >= delivered_us
+    is_warm = delivered_us > 0 and not is_bounced and item.occurred_us - delivered_us <= warm_us
+    if item.rank == _DELIVERED_RANK:
         return Cell.WARM_DELIVERED if is_warm else Cell.COLD_DELIVERED
     if not item.is_hard:
         return Cell.WARM_SOFT if is_warm else Cell.COLD_SOFT
-    if history.is_bounced:
+    if is_bounced:
         return Cell.REPEAT_HARD
     return Cell.WARM_HARD if is_warm else Cell.COLD_HARD

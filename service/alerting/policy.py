@@ -118,7 +118,7 @@ def _changed_policy(policy: Policy, changes: Mapping[str, float]) -> Policy:
 def _check_value(name: str, value: float) -> None:
     low, high = _RANGES.get(name, (1, _LARGEST))
     if not low <= value <= high:  # false for what is no number, too
-        message = f"[policy.{_GENERAL}] {name} = {value:g}: has to be from {low:g} to {high:g}."
+        message = f"[policy.{_GENERAL}] {name} = {value:g}: has to be from {low:g} to {high:,.10g}."
         raise PolicyError(message)
     if name in _WHOLE and value != int(value):
         message = f"[policy.{_GENERAL}] {name} = {value:g}: has to be a whole number."

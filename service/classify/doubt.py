@@ -23,6 +23,12 @@ _RECIPIENT_WORDS = (
     "no such user",
     "invalid recipient",
 )
+_NOT_THERE = frozenset({Label.INVALID_RECIPIENT, Label.INVALID_DOMAIN})
+# A refusal that says only that somebody is not there has none of these words.
+_BLOCK_WORD = re.compile(
+    r"\b(?:block(?:ed|ing|s)?|black-?list\w*|polic(?:y|ies)|spam\w*|reputation|permitted|licen[cs]e\w*|exceed\w*|limits?|sender|virus|abuse"
+    r"|not allowed (?:to|for|from|by))\b"
+)
 _CALL_FORWARD = ("undeliverable address: host", "unverified address: host", "call forward", "callout", "callback")
 # They check the recipient after DATA as a matter of course; elsewhere a server that took RCPT knew the mailbox.
 _LATE_CHECKERS = frozenset({"proofpoint_enterprise", "yahoo", "microsoft_365", "microsoft_consumer", "google", "amazon_ses"})
@@ -51,21 +57,29 @@ def strongest(misgivings: Iterable[Misgiving]) -> Misgiving:
 
 def doubt_words(label: Label, line: str, whole: str) -> Misgiving | None:
     """Weigh what code and words of the deciding line, and the frame around it, say about the label."""
-    if label is not Label.INVALID_RECIPIENT and GROUP_OF[label] not in _BLOCK_LIKE:
+    if label not in _NOT_THERE and GROUP_OF[label] not in _BLOCK_LIKE:
         return None
     _, status, words = line.split(" ", 2)
-    if label is not Label.INVALID_RECIPIENT:
-        return _recipient_named(label, status, words)
-    return _recipient_by_policy(status, whole)
+    if label in _NOT_THERE:
+        return _not_there_by_policy(words) or (_recipient_by_policy(status, whole) if label is Label.INVALID_RECIPIENT else None)
+    if label is Label.SENDER_REJECTED:
+        return _recipient_framed(words, _RECIPIENT_WORDS[:1])
+    for code in (status, whole.split(" ", 2)[1]):
+        if _RECIPIENT_CODE.fullmatch(code):
+            return Misgiving(Doubt.LIKELY, f"the code {code} speaks of the recipient, the words do not")
+    return _recipient_framed(words, _RECIPIENT_WORDS)
 
 
-def _recipient_named(label: Label, status: str, words: str) -> Misgiving | None:
-    if label is not Label.SENDER_REJECTED and _RECIPIENT_CODE.fullmatch(status):
-        return Misgiving(Doubt.LIKELY, f"the code {status} speaks of the recipient, the words do not")
-    found = next((phrase for phrase in _RECIPIENT_WORDS if phrase in words), None)
+def _recipient_framed(words: str, phrases: Iterable[str]) -> Misgiving | None:
+    found = next((phrase for phrase in phrases if phrase in words), None)
     if found is not None:
         return Misgiving(Doubt.LIKELY, f'"{found}" is only the frame: the rest says why')
     return None
+
+
+def _not_there_by_policy(words: str) -> Misgiving | None:
+    found = _BLOCK_WORD.search(words)
+    return Misgiving(Doubt.POSSIBLE, f'"{found[0]}" stands beside it: the refusal may be about the mail') if found else None
 
 
 def _recipient_by_policy(status: str, whole: str) -> Misgiving | None:

@@ -17,6 +17,7 @@ from service.model.events import Classification
 from service.model.words import Doubt, Label, Persistence, SmtpStage
 
 _CACHE_SIZE = 4096
+_LONGEST_KEPT = 1024  # a longer answer is rare and costs memory: it is read each time
 _LATER = frozenset({Label.RATE_LIMITED, Label.GREYLISTED, Label.SERVER_ERROR})
 
 
@@ -26,7 +27,8 @@ class Classifier:
     def __init__(self, ruleset: RuleSet, gateways: GatewayTable | None = None) -> None:
         self.ruleset = ruleset
         self._gateways = gateways
-        self._matcher = Matcher(ruleset)
+        self._matcher = Matcher.of(ruleset)
+        self._classified_once = lru_cache(maxsize=_CACHE_SIZE)(self._classified)
         self._read_once = lru_cache(maxsize=_CACHE_SIZE)(self._read)
 
     def __reduce__(self) -> tuple[type["Classifier"], tuple[RuleSet, GatewayTable | None]]:
@@ -34,6 +36,9 @@ class Classifier:
 
     def classify(self, reply: Reply) -> Classification:
         """Label a reply; there is always a label, and `undetermined` is one."""
+        return self._classified_once(reply) if len(reply.text) <= _LONGEST_KEPT else self._classified(reply)
+
+    def _classified(self, reply: Reply) -> Classification:
         tidied = tidy(reply.text, reply.smtp_code, reply.enhanced_status_code)
         read = self._read_once(tidied, reply.stage or tidied.stage, self._vendor_of(reply.remote_host))
         if reply.esp_class is None and reply.esp_subclass is None and reply.reported_type is None:
@@ -41,7 +46,8 @@ class Classifier:
         return _with_witness(read, reply)
 
     def forget(self) -> None:
-        """Empty the cache of answers, as a benchmark wants."""
+        """Empty the caches of answers, as a benchmark wants."""
+        self._classified_once.cache_clear()
         self._read_once.cache_clear()
 
     def explain(self, reply: Reply) -> Explanation:

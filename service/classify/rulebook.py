@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Self, TypeVar
 
 from service.model.errors import SettingsError
+from service.model.likeness import meant
 from service.model.words import Doubt, Label, Persistence, SmtpStage
 
 RULE_KEYS = frozenset(
@@ -154,10 +155,11 @@ class _Fields:
         return values
 
     def words(self, key: str, kind: type[_Word]) -> tuple[_Word, ...]:
-        try:
-            return tuple(kind(value) for value in self.texts(key))
-        except ValueError as error:
-            raise self.error(f"has an unknown {key} ({error})", f"use one of {', '.join(kind)}") from error
+        values = self.texts(key)
+        for value in values:
+            if value not in kind.__members__.values():
+                raise self.error(f"has an unknown {key} `{value}`{meant(value, kind)}", f"use one of {', '.join(kind)}")
+        return tuple(kind(value) for value in values)
 
     def word(self, key: str, kind: type[_Word]) -> _Word | None:
         found = self.words(key, kind)

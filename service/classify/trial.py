@@ -9,12 +9,12 @@ from service.classify.tidy import tidy
 
 def try_rules(ruleset: RuleSet, rules: Iterable[Rule]) -> None:
     """Run the rules' examples through the whole set; raises RuleError for a dead, shadowed, idle or greedy rule."""
-    matcher = Matcher(ruleset)
+    matcher = Matcher.of(ruleset)
     for rule in rules:
         _try_examples(matcher, rule)
         for text in rule.not_examples:
             winner = _winner(matcher, rule, text)
-            if winner is not None and winner.rule is rule:
+            if winner is not None and winner.rule.id == rule.id:
                 raise RuleError(rule.file, rule.id, f"takes `{text}`, which it must not, by `{winner.evidence}`", "narrow its pattern")
 
 
@@ -22,8 +22,8 @@ def _try_examples(matcher: Matcher, rule: Rule) -> None:
     idle = list(rule.patterns)
     for example in rule.examples:
         winner = _winner(matcher, rule, example)
-        if winner is None or winner.rule is not rule:
-            raise _lost(rule, example, winner)
+        if winner is None or winner.rule.id != rule.id:
+            raise _lost(matcher, rule, example, winner)
         idle = [pattern for pattern in idle if not matcher.is_proved(rule, pattern, winner.line)]
     if idle:
         raise RuleError(rule.file, rule.id, f"has the pattern `{idle[0]}` that no example needs", "give it an example, or drop it")
@@ -37,8 +37,8 @@ def _winner(matcher: Matcher, rule: Rule, text: str) -> Winner | None:
     return matcher.winner(tidied, stage, vendor)
 
 
-def _lost(rule: Rule, example: str, winner: Winner | None) -> RuleError:
-    if winner is None:
+def _lost(matcher: Matcher, rule: Rule, example: str, winner: Winner | None) -> RuleError:
+    if winner is None or not any(matcher.is_proved(rule, pattern, winner.line) for pattern in rule.patterns):
         fault = f"is dead: it does not match its own example `{example}`"
         return RuleError(rule.file, rule.id, fault, "patterns see one tidied line: lower case, no accents, addresses as <@>")
     fault = f"is shadowed: its example `{example}` goes to rule `{winner.rule.id}` of {winner.rule.file}, by `{winner.evidence}`"

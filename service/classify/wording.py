@@ -9,6 +9,7 @@ _VARIABLE = re.compile(
     r"|(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}"  # IPv6
     r"|https?://\S+"
     r"|\S+\.(?:com|net|org|example|invalid)\b"
+    r"|[\w.-]*#[\w.-]*"  # what is an id already, with what stands before it
     r"|[\w.-]*\d[\w.-]{5,}"  # queue ids, tokens, timestamps
     r"|(?<![\d.])\d{4,}"
 )

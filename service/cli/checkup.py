@@ -2,26 +2,29 @@
 
 import shutil
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from service.alerting.sources import SourceState, SourceTrouble
+import orjson
+
 from service.bootstrap import Hopp
 from service.cli.ages import age_of
 from service.cli.cluster import examine_cluster
+from service.cli.doctor_sources import examine_sources, load_known
+from service.cli.doctor_upkeep import examine_upkeep
 from service.cli.findings import Finding, State, fail, ok, warn
-from service.cli.first_start import DEMO_PREFIX
 from service.cli.understanding import examine_rules
 from service.inbox.port import Replicated
 from service.model.errors import HoppError, RemoteUnavailableError
-from service.model.moments import DAY_US, SECOND_US, iso, to_us
+from service.model.moments import SECOND_US, iso, to_us
 from service.outbound.service_client import ServiceClient
-from service.settings import Settings, SourceSettings
+from service.settings import Settings
 from service.store import schema, soundness, tokens
 from service.store.database import Database
-from service.store.reading.health import Health, HealthReader, SourceHealth, WatchedSource
+from service.store.reading.health import Health
 from service.store.soundness import Soundness
+from service.telemetry.redaction import mask
 
 _OLDEST_POSTGRESQL = 14
 _WAITING_US = 60 * SECOND_US  # a worker that runs leaves nothing waiting so long
@@ -30,28 +33,24 @@ _SKEW_US = 5 * SECOND_US
 _LOW_BYTES = 1_000_000_000
 _FULL_BYTES = 256_000_000  # below it the web says that it is not ready
 _FULL_SYNC = "2"
-_DEMO = f"source {DEMO_PREFIX}"
 _LOSES = ("off", "0")
 
 
 def examine(hopp: Hopp, client: ServiceClient) -> Iterator[Finding]:
     """Look at everything, from the settings to the disk."""
     now = hopp.now()
-    health = HealthReader(hopp.database).read(to_us(now)) if soundness.is_there(hopp.database) else None
+    known = load_known(hopp.database, client, to_us(now))
+    health = known.health
     yield from _settings(hopp.settings)
     yield from _database(hopp.database, now)
+    yield from examine_upkeep(hopp, now)
     if isinstance(hopp.inbox, Replicated):
         yield from _cluster(hopp.inbox, hopp, now)
     else:
         yield from _inbox(hopp, now)
     yield from _worker(hopp, health, now)
     yield from _web(client)
-    for source in hopp.settings.sources:
-        yield _source(source, hopp, health, now)
-    if not hopp.settings.sources:
-        yield warn(
-            "sources", "none is configured, so no webhook is taken", "Add a [[source]] to hopp.toml (docs/settings.md), then start again."
-        )
+    yield from examine_sources(hopp, known, now)
     yield from examine_rules(hopp, health, now)
     yield from _tokens(hopp, health)
     yield from _clock(health, now)
@@ -77,14 +76,17 @@ def _database(database: Database, now: datetime) -> Iterator[Finding]:
         schema.check(database)
     except HoppError as error:
         if database.answers():
-            yield fail("schema", str(error), "python -m service migrate")
+            is_newer = isinstance(error, schema.SchemaNewerError)
+            next_step = "Or put back the backup from before: docs/operations.md" if is_newer else "python -m service migrate"
+            yield fail("schema", str(error), next_step)
         return
     yield ok("schema", f"at revision {schema.head_revision()}, which this program needs")
 
 
 def _durable(what: str, database: Database, now: datetime) -> Iterator[Finding]:
-    if not database.answers():
-        yield fail(what, f"{database.described} does not answer", f"Check that it runs, and HOPP_{what.upper()}.")
+    silence = database.find_silence()
+    if silence is not None:
+        yield fail(what, f"{database.described} does not answer: {mask(silence)}", f"Check that it runs, and HOPP_{what.upper()}.")
         return
     with database.read() as connection:
         sound = soundness.load_soundness(connection)
@@ -158,13 +160,17 @@ def _worker(hopp: Hopp, health: Health | None, now: datetime) -> Iterator[Findin
     if health is None:
         return
     with hopp.database.read() as connection:
-        lease_us = soundness.newest_lease_us(connection)
+        lease = soundness.find_newest_lease(connection)
+    age_us = to_us(now) - lease.until_us if lease else 0
     if health.oldest_due_us is not None and to_us(now) - health.oldest_due_us > _LEASE_US:
         found = f"{health.due_checks} checks wait, the oldest is due for {age_of(to_us(now) - health.oldest_due_us)}"
         yield fail("worker", found, "No worker evaluates: start one (make worker), or read its log.")
-    elif lease_us is None or to_us(now) - lease_us > _LEASE_US:
-        found = f"none has worked since {iso(lease_us)}" if lease_us else "none has worked yet"
+    elif lease is None or age_us > _LEASE_US:
+        found = f"none has worked since {iso(lease.until_us)}" if lease else "none has worked yet"
         yield fail("worker", found, "Start one: make run, or make worker")
+    elif lease.is_given_up:
+        next_step = "Start one: make run, or make worker. Where others run, one of them takes over within a minute."
+        yield warn("worker", f"the one that evaluated was stopped {age_of(age_us)} ago", next_step)
     else:
         yield ok("worker", "one evaluates")
 
@@ -178,53 +184,17 @@ def _web(client: ServiceClient) -> Iterator[Finding]:
     if answer.is_success:
         yield ok("web", f"{client.base_url} is ready")
     else:
-        yield fail("web", f"{client.base_url}/readyz answers {answer.status}", "Its log says why it is not ready.")
+        found = f"{client.base_url}/readyz answers {answer.status}{_reason_in(answer.body)}"
+        yield fail("web", found, "Mend what it names; its log says more.")
 
 
-def _source(source: SourceSettings, hopp: Hopp, health: Health | None, now: datetime) -> Finding:
-    what = f"source {source.name}"
-    notes = [source.esp, source.auth or hopp.adapters[source.esp].schemes[0]]
-    notes += ["test: counted in no rate"] if source.is_test else []
-    notes += [] if hopp.adapters[source.esp].capabilities.delivered_events else ["tells of no delivered mail: people are counted, no rate"]
-    known = ", ".join(notes)
-    if not source.secrets and not source.options.get("topic_arns") and source.auth != "none":
-        return fail(what, f"{known}; it has no secret, so it refuses everything", "Give it `secrets` (for SNS: `topic_arns`) in hopp.toml.")
-    if source.auth == "none":
-        return warn(what, f"{known}; anybody on this machine may post", "Give it a secret before it listens to others.")
-    if source.name.startswith(DEMO_PREFIX) and not hopp.settings.listens_on_loopback:
-        return warn(what, f"{known}; made for the demo", "Delete it: its key lies in hopp.toml.")
-    address = hopp.settings.webhook_url(source)
-    watched = next((item for item in health.watched if item.name == source.name), None) if health else None
-    if watched is not None and watched.firing:
-        return _troubled(what, known, watched, address)
-    is_usual = watched is not None and watched.state == SourceState.REGULAR
-    return _heard(what, known, _health_of(source, health), address=address, now=now, is_usual=is_usual)
-
-
-def _troubled(what: str, known: str, watched: WatchedSource, address: str) -> Finding:
-    """What fires about the source."""
-    if SourceTrouble.REFUSED in watched.firing:
-        return fail(
-            what, f"{known}; most of its posts are refused", "Compare its secret with the one that the ESP shows (docs/sources.md)."
-        )
-    found = f"{known}; silent: {watched.missed_hours:.0f} hours without the posts that were to be expected"
-    return warn(what, found, f"Look at the ESP: it has to post to {address} (docs/sources.md)")
-
-
-def _health_of(source: SourceSettings, health: Health | None) -> SourceHealth | None:
-    known: Mapping[str, SourceHealth] = {item.name: item for item in health.sources} if health else {}
-    return known.get(source.name)
-
-
-def _heard(what: str, known: str, heard: SourceHealth | None, *, address: str, now: datetime, is_usual: bool) -> Finding:
-    if heard is None:
-        next_step = "make demo" if what.startswith(_DEMO) else f"Enter its address at the ESP: {address}"
-        return warn(what, f"{known}; no event yet", next_step)
-    age_us = to_us(now) - heard.last_received_us
-    found = f"{known}; last event {age_of(age_us)} ago"
-    if age_us > DAY_US and not is_usual:
-        return warn(what, found, f"If mail went out since, look at the ESP: it has to post to {address}")
-    return ok(what, found)
+def _reason_in(body: bytes) -> str:
+    """What a problem document says; nothing where something else answers."""
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return ""
+    return f": {document['detail']}" if isinstance(document, dict) and isinstance(document.get("detail"), str) else ""
 
 
 def _tokens(hopp: Hopp, health: Health | None) -> Iterator[Finding]:

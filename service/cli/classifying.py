@@ -14,7 +14,7 @@ from service.model.events import Classification
 from service.model.moments import iso
 from service.model.words import Label
 from service.pipeline.undetermined import UnknownWording, UnknownWordings, group
-from service.settings import settings_from_process
+from service.settings import settings_for_command
 from service.store import schema
 from service.store.replies import load_undetermined
 
@@ -36,7 +36,7 @@ def classify_command(file: BinaryIO | None, *, as_json: bool, explain: bool, rep
 
     With --report nothing is read but the stored events.
     """
-    hopp = build(settings_from_process())
+    hopp = build(settings_for_command())
     if report:
         if explain or file is not None:
             raise click.UsageError("--report reads the stored events: it goes neither with --explain nor with a file")

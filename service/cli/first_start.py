@@ -22,7 +22,7 @@ _TEXT = """\
 # Written by the first start of Hopp: four demo sources, each with a key that was made here and exists nowhere else.
 # `make demo` posts signed, made-up mail to them. Hopp never changes this file again; every setting is in docs/settings.md.
 #
-# To take mail of your own: change a source to what your ESP shows you, or add another [[source]], and start Hopp again.
+# To take mail of your own: add another [[source]] with a name of its own and what your ESP shows you, and start Hopp again.
 # `python -m service sources` prints the address to enter at the ESP, `python -m service sources --available` all ESPs.
 # Secrets need not stand here: secrets = ["env:NAME"] or ["file:/path"] reads them from elsewhere. Before real mail counts,
 # delete the demo sources: whoever can read this file can post to them.
@@ -36,7 +36,7 @@ secrets = ["{sendgrid}"]
 
 [[source]]
 # Amazon SES by raw delivery, proven by user and password, for nobody but AWS can sign as SNS.
-# Yours: leave raw delivery off, remove `auth` and `secrets`, and list your topic: topic_arns = ["arn:aws:sns:…"].
+# Yours: leave raw delivery off, no `auth` and no `secrets`, and list your topic: topic_arns = ["arn:aws:sns:…"].
 name = "demo-ses"
 esp = "ses"
 auth = "basic"
@@ -84,7 +84,7 @@ def _write(path: Path, key_file: Path) -> None:
 
 def _sendgrid_public(key_file: Path) -> str:
     """The public half of the key in the file, which is made where it is missing. The file comes first: a crash leaves a usable key."""
-    key_file.parent.mkdir(parents=True, exist_ok=True)
+    key_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)  # the databases come here, too, and hold addresses
     write_once(key_file, _fresh("sendgrid").private)
     try:
         key = serialization.load_pem_private_key(key_file.read_bytes(), password=None)

@@ -6,6 +6,8 @@ from service.cli.samples.load import Sample
 from service.esp_kit.adapter import Adapter, SigningKeys
 
 _CHANCE = bytes(range(32))  # the guide asks only what kind of keys there are
+_OUR_OWN = "generic"
+_WHOLE_EVENT = "one-event-with-every-field"
 _STATIC = {
     "basic": 'secrets = ["env:{variable}"]   # user:password, as entered at the ESP',
     "header": 'secrets = ["env:{variable}"]   # what the ESP sends in that header',
@@ -51,15 +53,16 @@ def guide_of(adapter: Adapter, samples: Sequence[Sample]) -> str:
         "## 1. Add a source",
         _source(adapter),
         "Start Hopp again. `python -m service sources` prints the address to enter at the ESP.",
-        f"## 2. At {adapter.title}",
+        "## 2. Where your mail is sent" if adapter.name == _OUR_OWN else f"## 2. At {adapter.title}",
         adapter.guide,
+        *_example(adapter, samples),
         "## 3. See that it works",
         _trial(adapter, samples),
         "## What proves a post",
         "\n".join(_proofs(adapter)),
         "## What it tells",
         "\n".join(_tells(adapter)),
-        *_words(samples),
+        *_words(adapter, samples),
         "## What it is answered",
         "\n".join(_answers(adapter)),
     ]
@@ -103,7 +106,7 @@ def _source(adapter: Adapter) -> str:
         if trust.secrets:
             lines.append(f'secrets = ["env:{variable}"]   # {secret_words(adapter, None).partition(", in `secrets`")[0]}')
         if trust.options.get("topic_arns"):
-            lines.append('topic_arns = ["arn:…"]   # of your topic; any other is refused')
+            lines.append(f'topic_arns = ["{trust.options["topic_arns"][0]}"]   # of your own topic; any other is refused')
     else:
         scheme = adapter.schemes[0]
         lines += [f'auth = "{scheme}"', _STATIC[scheme].format(variable=variable)]
@@ -158,8 +161,18 @@ def _tells(adapter: Adapter) -> Iterator[str]:
         yield "Without delivered mail there is no rate: people who bounce are counted, and a warning comes from ten a day on."
 
 
-def _words(samples: Sequence[Sample]) -> Iterator[str]:
+def _example(adapter: Adapter, samples: Sequence[Sample]) -> Iterator[str]:
+    """What others post is theirs to say; of our own JSON somebody has to write the first post."""
+    for sample in samples:
+        if (adapter.name, sample.case) == (_OUR_OWN, _WHOLE_EVENT):
+            yield "`kind` has to be there, and `recipient` wherever a person is to be counted; what is not known is left out. All keys:"
+            yield f"```json\n{sample.body.decode().strip()}\n```"
+
+
+def _words(adapter: Adapter, samples: Sequence[Sample]) -> Iterator[str]:
     """Its own words for events, as the samples have them, and what each becomes."""
+    if adapter.name == _OUR_OWN:
+        return
     kinds: dict[tuple[str, str], dict[str, None]] = {}
     for sample in samples:
         for event in sample.expected.get("events", ()) if sample.is_sound else ():

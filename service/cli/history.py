@@ -21,12 +21,25 @@ from service.esp_kit.dates import moment_of
 from service.model.errors import UnreadableError
 from service.model.events import Problem
 from service.model.moments import iso, to_us
+from service.model.words import EventKind
 from service.pipeline.backtest import Backtest, Transition
 from service.pipeline.history import HistoricEvent, import_events
+from service.pipeline.labelling import AHEAD_US
 from service.store.timeline import count_attempts, load_timeline
 
 _LINES_AT_ONCE = 2_000
 _SHOWN_PROBLEMS = 20
+_OF_ONE_MAIL = frozenset(
+    {
+        EventKind.QUEUED,
+        EventKind.SENT,
+        EventKind.DEFERRED,
+        EventKind.DELIVERED,
+        EventKind.BOUNCED,
+        EventKind.REJECTED,
+        EventKind.FAILED,
+    }
+)
 _NAME_LENGTH = 100
 _NAME_RULE = f"at most {_NAME_LENGTH} printable characters"
 _COLUMNS = (
@@ -61,7 +74,7 @@ def import_command(default_source: str, *, quiet: bool, file: BinaryIO) -> None:
     """
     hopp = prepared()
     tools, import_id = hopp.tools(), f"import{uuid4().hex[:26]}"
-    events = duplicates = refused = 0
+    events = duplicates = refused = ahead = 0
     with progress_bar(quiet=quiet) as progress:
         task = progress.add_task("importing", total=_size(file))
         for first_number, lines in _chunks(file):
@@ -69,9 +82,13 @@ def import_command(default_source: str, *, quiet: bool, file: BinaryIO) -> None:
             for text in problems[: max(0, _SHOWN_PROBLEMS - refused)]:
                 click.echo(f"import: {text}", err=True)
             refused += len(problems)
-            done = import_events(history, tools, import_id=import_id, now_us=to_us(hopp.now()))
+            now_us = to_us(hopp.now())
+            ahead += sum(item.event.occurred_at is not None and to_us(item.event.occurred_at) > now_us + AHEAD_US for item in history)
+            done = import_events(history, tools, import_id=import_id, now_us=now_us)
             events, duplicates = events + done.events, duplicates + done.duplicates
             progress.update(task, advance=sum(map(len, lines)))
+    if ahead:
+        click.echo(f"import: lines with an occurred_at in the future: {ahead}; they count as of their receipt, or as of now", err=True)
     click.echo(f"imported: {events} new events; there before: {duplicates}; lines refused: {refused}", err=True)
     sys.exit(1 if refused else 0)
 
@@ -117,6 +134,8 @@ def _read_line(line: bytes, default_source: str) -> HistoricEvent | Problem:
     event = event_of_line(item)
     if isinstance(event, Problem):
         return event
+    if event.recipient is None and event.kind in _OF_ONE_MAIL:
+        return Problem(error=f"the event has no recipient: {event.kind} is counted by the recipient's domain")
     written = item.get("received_at")
     received_at = None if written is None else moment_of(written)
     if written is not None and received_at is None:

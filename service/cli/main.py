@@ -4,8 +4,9 @@ import sys
 from importlib import import_module
 
 import click
-from click.exceptions import ClickException
+from click.exceptions import ClickException, NoArgsIsHelpError, UsageError
 
+from service import VERSION
 from service.alerting.policy import PolicyError
 from service.model.errors import HoppError
 from service.settings import SettingsError
@@ -20,6 +21,8 @@ _COMMANDS = {
     "parse": "reading:parse_command",
     "classify": "classifying:classify_command",
     "replay": "replay:replay_command",
+    "retain": "retaining:retain_command",
+    "erase": "erasing:erase_command",
     "sources": "sources:sources_command",
     "doctor": "doctor:doctor_command",
     "demo": "demo.command:demo_command",
@@ -42,6 +45,7 @@ class _Commands(click.Group):
 
 
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(VERSION, prog_name="Hopp", message="%(prog)s %(version)s")
 def commands() -> None:
     """Hopp: bounce webhooks of many ESPs in; one event schema, labels and few, true alerts out.
 
@@ -54,7 +58,7 @@ def main() -> None:
     try:
         commands.main(standalone_mode=False)
     except ClickException as error:
-        error.show()
+        _show(error)
         sys.exit(error.exit_code)
     except click.Abort:
         sys.exit(130)
@@ -64,3 +68,13 @@ def main() -> None:
     except BrokenPipeError:  # the reader of a pipe had enough
         sys.stderr.close()
         sys.exit(0)
+
+
+def _show(error: ClickException) -> None:
+    """Like every other error, and below the usage where the command was written wrongly."""
+    if isinstance(error, NoArgsIsHelpError):
+        error.show()
+        return
+    if isinstance(error, UsageError) and error.ctx is not None:
+        click.echo(f"{error.ctx.get_usage()}\nAll options: {error.ctx.command_path} --help\n", err=True)
+    click.echo(f"hopp: {error.format_message()}", err=True)

@@ -1,9 +1,12 @@
-"""How is a moment written on the command line?"""
+"""How are a moment and an ESP written on the command line?"""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import click
 
+from service.esp_kit.adapter import Adapter
+from service.model.likeness import meant
 from service.model.moments import to_us
 
 
@@ -23,3 +26,11 @@ class _Moment(click.ParamType[int]):
 
 
 MOMENT = _Moment()
+
+
+def chosen_adapter(known: Mapping[str, Adapter], esp: str) -> Adapter:
+    """The adapter of this name; a UsageError, with the likeliest name, where there is none."""
+    if esp not in known:
+        message = f"there is no ESP {esp!r}{meant(esp, known)}; known: {', '.join(known)}"
+        raise click.UsageError(message)
+    return known[esp]

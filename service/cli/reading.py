@@ -1,18 +1,20 @@
 """The command that reads a payload and says what it means."""
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
 import click
 import orjson
 
-from service.bootstrap import Hopp, build, load_mapping_file
+from service.bootstrap import build, load_mapping_file
+from service.cli.options import chosen_adapter
 from service.esp_kit.adapter import Adapter
 from service.esp_kit.printing import event_as_dict
 from service.model.errors import UnreadableError
 from service.model.events import Delivery
-from service.settings import settings_from_process
+from service.settings import settings_for_command
 
 
 @click.command("parse")
@@ -23,15 +25,14 @@ from service.settings import settings_from_process
 @click.argument("file", type=click.File("rb"), default="-")
 def parse_command(*, esp: str | None, mapping: Path | None, content_type: str, headers: tuple[str, ...], file: BinaryIO) -> None:
     """Print the events of one payload, one JSON object a line. Verifies nothing: anybody could have written it."""
-    hopp = build(settings_from_process())
-    adapter = _adapter(hopp, esp, mapping)
+    adapter = _adapter(esp, mapping)
     click.echo("parse: nothing was verified; this shows only what the payload says", err=True)
     known = dict(_header(line) for line in headers)
     delivery = Delivery(
         id="0" * 32,
         source="parse",
         esp=adapter.name,
-        received_at=hopp.now(),
+        received_at=datetime.now(UTC),
         body=file.read(),
         content_type=content_type or known.get("content-type", ""),
         headers=known,
@@ -50,16 +51,12 @@ def parse_command(*, esp: str | None, mapping: Path | None, content_type: str, h
         sys.exit(1)
 
 
-def _adapter(hopp: Hopp, esp: str | None, mapping: Path | None) -> Adapter:
+def _adapter(esp: str | None, mapping: Path | None) -> Adapter:
     if (esp is None) is (mapping is None):
         raise click.UsageError("name the payload's ESP by --esp NAME, or a file that describes it by --mapping FILE")
     if mapping is not None:
         return load_mapping_file(mapping)
-    adapter = hopp.adapters.get(esp or "")
-    if adapter is None:
-        message = f"there is no ESP {esp!r}; known: {', '.join(hopp.adapters)}"
-        raise click.UsageError(message)
-    return adapter
+    return chosen_adapter(build(settings_for_command()).adapters, esp or "")
 
 
 def _header(line: str) -> tuple[str, str]:

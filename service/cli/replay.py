@@ -13,6 +13,7 @@ from service.cli.options import MOMENT
 from service.cli.progress import progress_bar
 from service.cli.relabelling import relabel_events
 from service.cli.running import prepared
+from service.model.likeness import meant
 from service.model.moments import iso, to_us
 from service.pipeline.process import QUARANTINED
 from service.pipeline.relabel import LABELLED_KINDS
@@ -73,6 +74,8 @@ def _replay_deliveries(hopp: Hopp, wanted: ArchiveFilter, *, is_dry_run: bool, a
         counts["failed"] += item.failure is not None
         if item.is_changed or item.failure or after == QUARANTINED:
             click.echo(orjson.dumps(_as_dict(item)).decode() if as_json else _as_text(item))
+    if not counts["deliveries"]:
+        _tell_nothing(hopp, wanted)
     would = "would be " if is_dry_run else ""
     click.echo(
         f"replay: {counts['deliveries']} deliveries read again; {counts['events']} new events {would}kept,"
@@ -80,6 +83,19 @@ def _replay_deliveries(hopp: Hopp, wanted: ArchiveFilter, *, is_dry_run: bool, a
         err=True,
     )
     sys.exit(1 if counts["failed"] else 0)
+
+
+def _tell_nothing(hopp: Hopp, wanted: ArchiveFilter) -> None:
+    """A name that nothing has is a mistake; nothing in quarantine is none."""
+    if wanted.delivery_id is not None:
+        message = f"no archived delivery has the id {wanted.delivery_id!r} and all else that was asked for"
+        raise click.ClickException(f"{message}; GET /api/v1/deliveries lists them")
+    names = [source.name for source in hopp.settings.sources]
+    if wanted.source is not None and wanted.source not in names:
+        message = (
+            f"nothing is archived of a source {wanted.source!r}{meant(wanted.source, names)}; hopp.toml has {', '.join(names) or 'none'}"
+        )
+        raise click.ClickException(message)
 
 
 def _replayed(hopp: Hopp, wanted: ArchiveFilter, *, is_dry_run: bool, quiet: bool) -> Iterator[Replayed]:

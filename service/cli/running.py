@@ -10,15 +10,35 @@ from service.bootstrap import Hopp, build
 from service.cli.first_start import write_demo_config
 from service.cli.supervise import supervise
 from service.cli.tokens import first_token
-from service.outbound.ports import is_taken
-from service.settings import Settings, settings_from_process
-from service.store import schema
+from service.inbox.port import Exclusive, WorkerAlreadyRunningError
+from service.model.moments import to_us
+from service.outbound.ports import find_flaw
+from service.settings import Settings, settings_for_command, settings_from_process
+from service.store import partitions, schema
 from service.telemetry.logs import configure_logs
 
 
-def prepared() -> Hopp:
-    """The parts, with logs set up and a schema that fits; only the embedded default migrates itself."""
-    settings = settings_from_process()
+class _HeldError(click.ClickException):
+    """Another process does this work already: starting once more would only fail again and again."""
+
+    exit_code = 2
+
+
+def _hold(hopp: Hopp) -> None:
+    """Refuse to start beside another worker where the inbox serves only one."""
+    if isinstance(hopp.inbox, Exclusive):
+        try:
+            hopp.inbox.hold()
+        except WorkerAlreadyRunningError as error:
+            raise _HeldError(str(error)) from error
+
+
+def prepared(settings: Settings | None = None) -> Hopp:
+    """The parts, with logs set up and a schema that fits; only the embedded default migrates itself.
+
+    Without settings they are those of a command: it verifies no post, so it gets no secrets and asks for none.
+    """
+    settings = settings or settings_for_command()
     configure_logs(settings.log_format, settings.log_level)
     hopp = build(settings)
     if settings.is_embedded:
@@ -35,13 +55,15 @@ def serve_command() -> None:
     On its first start with the embedded default it writes hopp.toml with four demo sources and prints an API token.
     """
     settings = settings_from_process()
-    if is_taken(settings.bind):
-        message = f"somebody listens on {settings.bind} already. Stop that (another `serve`?), or set HOPP_BIND to another port."
-        raise click.ClickException(message)
+    flaw = find_flaw(settings.bind)
+    if flaw is not None:
+        raise click.ClickException(flaw)
     if settings.is_embedded and settings.config_path is None:
         click.echo(f"First start: wrote {write_demo_config()} with four demo sources and fresh keys.")
-    hopp = prepared()
-    hopp.labels()  # a wrong rule file stops the start here, not the worker again and again
+    hopp = prepared(settings_from_process())  # once more: the first start has just written hopp.toml
+    _hold(hopp)
+    if hopp.settings.own_rules is not None:
+        hopp.labels()  # a wrong rule file stops the start here, not the worker again and again; ours takes as long as all the rest
     _greet(hopp)
     hopp.inbox.close()  # web and worker have connections of their own
     hopp.database.close()
@@ -64,7 +86,8 @@ def _greet(hopp: Hopp) -> None:
 @click.command("worker")
 def worker_command() -> None:
     """Process what waits in the inbox and evaluate alerts, until stopped. SIGTERM finishes the batch in hand."""
-    hopp = prepared()
+    hopp = prepared(settings_from_process())
+    _hold(hopp)
     stopping = Signal()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
@@ -77,10 +100,28 @@ def worker_command() -> None:
 
 @click.command("migrate")
 @click.option("--to", "target", default="head", show_default=True, help="Revision to go to: head, base, or a number like 0001.")
-def migrate_command(target: str) -> None:
+@click.option("--yes-delete-everything", "may_delete", is_flag=True, help="Needed to go down: what newer revisions hold is deleted.")
+def migrate_command(target: str, *, may_delete: bool) -> None:
     """Bring the tables of the main database and the inbox to this program's schema."""
-    settings: Settings = settings_from_process()
-    hopp = build(settings)
+    hopp = build(settings_for_command())
+    left = None if may_delete else schema.find_loss(hopp.database, target)
+    if left is not None:
+        raise click.ClickException(_loss(hopp, left, target))
     before, after = schema.migrate(hopp.database, target)
+    if after == schema.head_revision():
+        partitions.ensure_ahead(hopp.database, to_us(hopp.now()))
     hopp.inbox.prepare()
-    click.echo(f"{hopp.database.described}: {before or 'empty'} -> {after or 'empty'}")
+    changed = f"{before or 'empty'} -> {after or 'empty'}" if before != after else f"at {after or 'nothing'} already, nothing to do"
+    click.echo(f"{hopp.database.described}: {changed}")
+
+
+def _loss(hopp: Hopp, left: str, target: str) -> str:
+    lost = (
+        "every table with all events, alerts and tokens"
+        if target == "base"
+        else "the tables and columns that came after it, with what they hold"
+    )
+    return (
+        f"going from revision {left} down to {target} deletes from {hopp.database.described} {lost}. Nothing was changed. "
+        "Make a backup (docs/operations.md), stop web and workers, then repeat it with --yes-delete-everything."
+    )

@@ -5,8 +5,8 @@ import click
 from service.bootstrap import Hopp, build
 from service.model.moments import iso
 from service.model.words import Role
-from service.settings import settings_from_process
-from service.store import schema, tokens
+from service.settings import settings_for_command
+from service.store import schema, soundness, tokens
 
 _FIRST_NAME = "first-start"
 
@@ -17,8 +17,18 @@ def token_group() -> None:
 
 
 def _hopp() -> Hopp:
-    hopp = build(settings_from_process())
-    if hopp.settings.is_embedded:  # a token may be made before the first start
+    hopp = build(settings_for_command())
+    if not soundness.is_there(hopp.database):  # asking for tokens makes no database: its path may be mistyped
+        message = f"there is no {hopp.database.described} yet. Start Hopp, make a token (token new), or correct HOPP_DATABASE."
+        raise click.ClickException(message)
+    schema.check(hopp.database)
+    return hopp
+
+
+def _hopp_with_tables() -> Hopp:
+    """A token may be made before the first start."""
+    hopp = build(settings_for_command())
+    if hopp.settings.is_embedded:
         schema.migrate(hopp.database)
     schema.check(hopp.database)
     return hopp
@@ -29,7 +39,7 @@ def _hopp() -> Hopp:
 @click.option("--name", required=True, help="Who uses it; unique.")
 def new_command(role: str, name: str) -> None:
     """Print a new token, alone, on standard output. It is shown only now: the database keeps its digest."""
-    hopp = _hopp()
+    hopp = _hopp_with_tables()
     with hopp.database.write() as connection:
         token = tokens.create(connection, name=name, role=Role(role), now=hopp.now())
     click.echo(token)

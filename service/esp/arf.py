@@ -6,6 +6,7 @@ arrival in the report is the mail's, the complaint's own is that of the report. 
 
 from service.esp_kit.adapter import Adapter, Capabilities
 from service.esp_kit.dsn_mail import parse_mail
+from service.esp_kit.flaws import STANDARD_WEBHOOK_FLAW
 from service.esp_kit.sign import STANDARD_WEBHOOK
 from service.esp_kit.verify_hmac import SHORT_WINDOW, verify_standard_webhook
 from service.esp_kit.verify_static import STATIC_SCHEMES, checked
@@ -27,6 +28,7 @@ ADAPTER = Adapter(
     signer=STANDARD_WEBHOOK,
     schemes=("signature", *STATIC_SCHEMES),
     replay_window_hours=SHORT_WINDOW.total_seconds() / 3_600,
+    find_flaw=STANDARD_WEBHOOK_FLAW,
     guide=(
         "Register the feedback address at each provider, and let the mail server pipe every mail to it into a program that posts it whole "
         "as message/rfc822 with a secret header, basic auth, or a signature by Standard Webhooks. Send with a return path that names the "

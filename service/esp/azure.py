@@ -42,6 +42,7 @@ _KINDS = {
     "click": EventKind.CLICKED,
     _DELETION: EventKind.OTHER,  # from now on nothing will come
 }
+_BY_LOWER = {word.lower(): word for word in _KINDS}  # engagements are written as `view` and as `View`
 _REPORTED = {
     # status -> ours
     "Bounced": ReportedType.HARD,
@@ -62,7 +63,8 @@ def _parse(delivery: Delivery) -> Parsed:
 
 def _name(event: Event) -> str | None:
     """The status, for the type is the same for all that can happen to a mail."""
-    return event.esp_class or event.esp_event_type
+    written = event.esp_class or event.esp_event_type or ""
+    return _BY_LOWER.get(written.lower(), written)
 
 
 def _read(item: JsonObject) -> Iterator[Event]:
@@ -73,7 +75,8 @@ def _read(item: JsonObject) -> Iterator[Event]:
     status = _status(event_type, report)
     details = mapping(report, "deliveryStatusDetails")
     reply = read_reply(text(details, "statusMessage", MAX_DIAGNOSTIC))
-    kind = _KINDS.get(status or event_type, EventKind.OTHER)
+    word = _BY_LOWER.get((status or event_type).lower(), "")
+    kind = _KINDS.get(word, EventKind.OTHER)
     event_id = text(item, "id")
     message_id = text(report, "messageId") or bare_message_id(text(report, "internetMessageId"))
     occurred_at = _occurred_at(item, report)
@@ -85,7 +88,7 @@ def _read(item: JsonObject) -> Iterator[Event]:
         message_id=message_id,
         esp_event_id=event_id,
         esp_event_type=event_type,
-        reported_type=_REPORTED.get(status or ""),
+        reported_type=_REPORTED.get(word),
         esp_class=status,
         smtp_code=reply.smtp_code,
         enhanced_status_code=reply.enhanced_status_code,

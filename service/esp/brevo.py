@@ -13,7 +13,7 @@ from service.esp_kit.addresses import address_of
 from service.esp_kit.campaigns import campaign_in
 from service.esp_kit.dates import moment_of
 from service.esp_kit.identity import bare_message_id, identity_of
-from service.esp_kit.jsontext import JsonObject, text
+from service.esp_kit.jsontext import JsonObject, mapping, text
 from service.esp_kit.reading import event_type_in, read_items
 from service.esp_kit.replies import MAX_DIAGNOSTIC, read_reply
 from service.esp_kit.sign import BASIC
@@ -109,10 +109,10 @@ def _tags(item: JsonObject) -> tuple[str, ...] | None:
 
 
 def _metadata(item: JsonObject) -> dict[str, str] | None:
-    """What the sender put into his header: JSON, or any text."""
+    """What the sender put into his header: JSON, as text or already read, or any text."""
     custom = text(item, _CUSTOM, MAX_DIAGNOSTIC)
     if not custom:
-        return None
+        return jsontext.text_map(mapping(item, _CUSTOM))
     if custom.startswith("{"):
         try:
             return jsontext.text_map(jsontext.load_object(custom.encode()))

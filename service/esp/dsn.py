@@ -6,6 +6,7 @@ recipients; whether a refusal came in the session or later shows in who writes t
 
 from service.esp_kit.adapter import Adapter, Capabilities
 from service.esp_kit.dsn_mail import parse_mail
+from service.esp_kit.flaws import STANDARD_WEBHOOK_FLAW
 from service.esp_kit.sign import STANDARD_WEBHOOK
 from service.esp_kit.verify_hmac import SHORT_WINDOW, verify_standard_webhook
 from service.esp_kit.verify_static import STATIC_SCHEMES, checked
@@ -27,6 +28,7 @@ ADAPTER = Adapter(
     signer=STANDARD_WEBHOOK,
     schemes=("signature", *STATIC_SCHEMES),
     replay_window_hours=SHORT_WINDOW.total_seconds() / 3_600,
+    find_flaw=STANDARD_WEBHOOK_FLAW,
     guide=(
         "Let the mail server pipe every mail to the bounce address into a program that posts it whole as message/rfc822, one a request, "
         "with a secret header, basic auth, or a signature by Standard Webhooks, and that exits with 75 (try again) unless the answer is "

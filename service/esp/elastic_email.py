@@ -52,7 +52,8 @@ _REPORTED = {
     "WhitelistingProblem": ReportedType.BLOCK,
     "ContentFilter": ReportedType.BLOCK,
 }
-_DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4}) (\d{1,2}):(\d\d):(\d\d)(?: ([AP])M)?", re.ASCII)
+_CATEGORY_BY_LOWER = {category.lower(): category for category in (*_NOT_TRIED, *_REPORTED)}
+_DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4}) (\d{1,2}):(\d\d)(?::(\d\d))?(?: ([AP])M)?", re.ASCII)
 
 
 def _parse(delivery: Delivery) -> Parsed:
@@ -64,7 +65,12 @@ def _fields(delivery: Delivery) -> JsonObject:
     asked = _parameters(delivery.query)
     if "status" in asked:
         return asked
-    return {name.lower(): value for name, value in read_flat(delivery.body, delivery.content_type).items()}
+    return {name.lower(): value for name, value in read_flat(_without_address(delivery.body), delivery.content_type).items()}
+
+
+def _without_address(body: bytes) -> bytes:
+    """What stands behind the question mark, where somebody keeps the whole request line of a GET."""
+    return body.partition(b"?")[2] if body.startswith((b"GET ", b"/", b"?", b"http")) else body
 
 
 def _parameters(query: str) -> dict[str, object]:
@@ -88,7 +94,8 @@ def _read(item: JsonObject) -> Iterator[Event]:
     status = event_type_in(item, "status")
     kind = _KINDS.get(_BY_LOWER.get(status.lower(), ""), EventKind.OTHER)
     category = text(item, "category") if kind is EventKind.BOUNCED else None
-    if category in _NOT_TRIED:
+    meant = _CATEGORY_BY_LOWER.get((category or "").lower(), "")
+    if meant in _NOT_TRIED:
         kind = EventKind.REJECTED
     message_id, transaction, postback = text(item, "messageid"), text(item, "transaction"), text(item, "postback")
     yield Event(
@@ -98,7 +105,7 @@ def _read(item: JsonObject) -> Iterator[Event]:
         occurred_at=_moment(item.get("date")),
         message_id=message_id or transaction,
         esp_event_type=status,
-        reported_type=_REPORTED.get(category or "", ReportedType.UNDETERMINED) if kind is EventKind.BOUNCED else None,
+        reported_type=_REPORTED.get(meant, ReportedType.UNDETERMINED) if kind is EventKind.BOUNCED else None,
         esp_class=category,
         campaign=text(item, "channel"),
         metadata={"postback": postback} if postback else None,
@@ -115,7 +122,7 @@ def _moment(written: object) -> datetime | None:
         return moment_of(written)
     month, day, year, hour, minute, second, half = found.groups()
     hours = int(hour) if half is None else int(hour) % 12 + (12 if half == "P" else 0)
-    return moment_of(f"{year}-{month:0>2}-{day:0>2}T{hours:02}:{minute}:{second}")
+    return moment_of(f"{year}-{month:0>2}-{day:0>2}T{hours:02}:{minute}:{second or '00'}")
 
 
 ADAPTER = Adapter(

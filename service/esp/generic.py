@@ -13,6 +13,7 @@ from service.esp_kit import jsontext
 from service.esp_kit.adapter import Adapter, Capabilities, SourceTrust, Verification, WebhookRequest
 from service.esp_kit.addresses import address_of
 from service.esp_kit.dates import moment_of
+from service.esp_kit.flaws import STANDARD_WEBHOOK_FLAW
 from service.esp_kit.identity import bare_message_id, identity_of
 from service.esp_kit.jsontext import JsonObject
 from service.esp_kit.printing import KEYS
@@ -179,6 +180,7 @@ ADAPTER = Adapter(
     signer=STANDARD_WEBHOOK,
     schemes=("signature", "basic", "header", "token"),
     replay_window_hours=SHORT_WINDOW.total_seconds() / 3_600,
+    find_flaw=STANDARD_WEBHOOK_FLAW,
     guide=(
         "Post the keys that `parse` prints, as an object, an array of objects or JSON Lines, signed by Standard Webhooks (webhook-id, "
         "webhook-timestamp, webhook-signature) with a `whsec_` secret."

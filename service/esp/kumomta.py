@@ -133,7 +133,8 @@ def _reply(record: JsonObject) -> Reply:
     enhanced = ".".join(number for number in numbers if number) if all(numbers) else None
     code, words = text(answer, "code"), text(answer, "content", MAX_DIAGNOSTIC)
     if words and code and not words.lstrip()[: len(code)].isdecimal() and not words.lower().startswith("smtp;"):
-        words = " ".join(part for part in (code, enhanced, words) if part)
+        told = None if enhanced and words.startswith(enhanced) else enhanced
+        words = " ".join(part for part in (code, told, words) if part)
     return read_reply(words, code=answer.get("code"), enhanced=enhanced, stage=answer.get("command"))
 
 

@@ -49,6 +49,7 @@ _REPORTED = {
     "message.failed": ReportedType.UNDETERMINED,
 }
 _TEMPORARY = range(400, 500)
+_HAPPENED_AT = ("opened_at", "clicked_at", "unsubscribed_at")
 
 
 def _verify(request: WebhookRequest, trust: SourceTrust, now: datetime) -> Verification:
@@ -64,7 +65,8 @@ def _read(item: JsonObject) -> Iterator[Event]:
     reply, reason = _reply(mail), text(mail, "reason")
     kind = _kind(event_type, reply)
     event_id, message_id, tag = text(item, "id"), text(mail, "message_id"), text(mail, "tag")
-    occurred_at = moment_of(mail.get("opened_at")) or moment_of(mail.get("unsubscribed_at")) or moment_of(item.get("timestamp"))
+    told_at = (*(mail.get(name) for name in _HAPPENED_AT), item.get("timestamp"))
+    occurred_at = next((moment for value in told_at if (moment := moment_of(value))), None)
     metadata = jsontext.text_map(mapping(mail, "metadata"))
     yield Event(
         kind=kind,

@@ -14,11 +14,12 @@ from service.esp_kit import jsontext
 from service.esp_kit.adapter import Accepted, Adapter, Answers, Capabilities, Handshake, SourceTrust, Verification, WebhookRequest
 from service.esp_kit.addresses import address_of
 from service.esp_kit.dates import moment_of
+from service.esp_kit.flaws import checked_secrets
 from service.esp_kit.identity import identity_of
 from service.esp_kit.jsontext import JsonObject, mapping, text
 from service.esp_kit.proof import NO_SECRET
 from service.esp_kit.reading import event_type_in, read_items
-from service.esp_kit.replies import MAX_DIAGNOSTIC, read_reply
+from service.esp_kit.replies import MAX_DIAGNOSTIC, Reply, read_reply
 from service.esp_kit.sign import hex_of_body_signer
 from service.esp_kit.verify_hmac import verify_hex_of_body
 from service.esp_kit.verify_static import checked
@@ -45,7 +46,9 @@ _KINDS = {
     "activity.clicked_unique": EventKind.CLICKED,
 }
 _REPORTED = {"activity.hard_bounced": ReportedType.HARD, "activity.soft_bounced": ReportedType.SOFT}
-_NOT_OF_MAILS = re.compile(r"activity\.survey_.*|maintenance\..*|.*\.verified|bulk_email\.completed|webhook\.test")
+_NOT_OF_MAILS = re.compile(
+    r"activity\.survey_.*|maintenance\..*|.*\.verified|bulk_email\.completed|inbound_forward\..*|recipient\.on_hold.*|webhook\.test"
+)
 _SAYS_SUPPRESSED = re.compile(r"suppression list|suppressed", re.IGNORECASE)
 
 
@@ -86,8 +89,7 @@ def _read(item: JsonObject) -> Iterator[Event]:
     mail, morph = mapping(activity, "email"), mapping(activity, "morph")
     occurred_at = moment_of(activity.get("created_at")) or moment_of(item.get("created_at"))
     message_id, event_id = text(mapping(mail, "message"), "id") or text(mail, "id"), text(activity, "id")
-    reason = text(morph, "reason", MAX_DIAGNOSTIC)
-    reply = read_reply(text(morph, "readable_reason", MAX_DIAGNOSTIC) or reason)
+    reply, esp_class = _told(morph)
     kind = _kind(event_type, reply.diagnostic)
     yield Event(
         kind=kind,
@@ -98,7 +100,7 @@ def _read(item: JsonObject) -> Iterator[Event]:
         esp_event_id=event_id,
         esp_event_type=event_type,
         reported_type=_REPORTED.get(event_type),
-        esp_class=reason[: jsontext.MAX_TEXT] if reason else None,
+        esp_class=esp_class[: jsontext.MAX_TEXT] if esp_class else None,
         smtp_code=reply.smtp_code,
         enhanced_status_code=reply.enhanced_status_code,
         diagnostic=reply.diagnostic,
@@ -109,6 +111,15 @@ def _read(item: JsonObject) -> Iterator[Event]:
         phase=Phase.LOCAL if kind is EventKind.REJECTED else Phase.UNKNOWN,
         identity=identity_of("id", event_id) if event_id else identity_of(event_type, message_id, occurred_at, text(morph, "url")),
     )
+
+
+def _told(morph: JsonObject) -> tuple[Reply, str | None]:
+    """What was answered, and MailerSend's word for it: of two texts the one with a code in it is the server's."""
+    reason, readable = text(morph, "reason", MAX_DIAGNOSTIC), text(morph, "readable_reason", MAX_DIAGNOSTIC)
+    answer = read_reply(reason)
+    if answer.smtp_code or answer.enhanced_status_code:
+        return answer, readable
+    return read_reply(readable) if readable else answer, reason
 
 
 def _kind(event_type: str, words: str | None) -> EventKind:
@@ -130,6 +141,10 @@ ADAPTER = Adapter(
     answers=Answers(accepted=200, refused=401, unavailable=503),  # after any failure two more tries, 10 and 100 seconds later
     schemes=("signature", "basic", "header", "token"),
     handshake=_shake,
+    find_flaw=checked_secrets(
+        lambda secret: secret != _TEST_SECRET,
+        "is the one of MailerSend's own test, which everybody knows. Copy the signing secret of the webhook.",
+    ),
     guide=(
         "Domains > Manage > Webhooks > Add webhook: enter the address, tick all activity events, and copy the webhook's signing secret "
         "into `secrets`. Each domain needs its own."

@@ -50,6 +50,9 @@ _KINDS = {
     "bounced": EventKind.BOUNCED,  # legacy
     "dropped": EventKind.REJECTED,  # legacy; bounced where `reason` tells of tries
 }
+# Looked up once: an enum's member costs more than what is done with it, and nearly all mail is delivered.
+_OTHER, _UNKNOWN = EventKind.OTHER, Phase.UNKNOWN
+_ANSWERED = frozenset({EventKind.REJECTED, EventKind.BOUNCED, EventKind.DEFERRED})
 _SEVERITIES = {"permanent": ReportedType.HARD, "temporary": ReportedType.SOFT}
 _TRIED = {"hardfail": ReportedType.HARD, "old": ReportedType.SOFT}  # reasons of a legacy `dropped` after tries -> what they claim
 _LISTED_CODES = frozenset({"605", "606", "607"})
@@ -83,13 +86,14 @@ def _parse(delivery: Delivery) -> Parsed:
     posted = _take_apart(delivery.body, delivery.content_type)
     if not posted.event:
         raise UnreadableError("the body holds no event-data")
-    parsed = read_items([dict(posted.event)], _read, known=_KINDS)
+    parsed = read_items([posted.event], _read, known=_KINDS)
     if not parsed.events or not posted.token:
         return parsed
     vouched = parsed.events[0]
-    recipients = ",".join(event.recipient or "" for event in parsed.events)
+    recipients = ",".join([event.recipient or "" for event in parsed.events])
     subject = "\n".join((vouched.kind, vouched.esp_event_type or "", recipients, *vouched.identity))
-    return replace(parsed, proof=OneTimeProof(token=posted.token, subject=subject))
+    proof = OneTimeProof(token=posted.token, subject=subject)
+    return Parsed(events=parsed.events, problems=parsed.problems, unknown_kinds=parsed.unknown_kinds, proof=proof)
 
 
 def _take_apart(body: bytes, content_type: str) -> _Posted:
@@ -100,12 +104,11 @@ def _take_apart(body: bytes, content_type: str) -> _Posted:
 
 
 def _from_json(payload: JsonObject) -> _Posted:
-    own, parent = mapping(payload, "signature"), mapping(payload, "parent-signature")
-    proofs = [proof for proof in (own, parent) if proof]
+    proofs = [proof for name in ("signature", "parent-signature") if (proof := mapping(payload, name))]
     signed = {(text(proof, "timestamp") or "", text(proof, "token") or "") for proof in proofs}
     # a sub-account's event is signed twice over the same time and token: once with its own key, once with the primary account's
     timestamp, token = signed.pop() if len(signed) == 1 else ("", "")
-    signatures = tuple(signature for proof in proofs if (signature := text(proof, "signature")))
+    signatures = tuple([signature for proof in proofs if (signature := text(proof, "signature"))])
     return _Posted(timestamp, token, signatures, mapping(payload, "event-data"))
 
 
@@ -152,7 +155,7 @@ def _read(event: JsonObject) -> Iterator[Event]:
     code, reason, severity = text(status, "code"), text(event, "reason"), text(event, "severity")
     words = text(status, "message", MAX_DIAGNOSTIC) or text(status, "description", MAX_DIAGNOSTIC)
     reject = mapping(event, "reject")
-    words = words or text(reject, "description", MAX_DIAGNOSTIC)
+    words = words or text(reject, "description", MAX_DIAGNOSTIC) or text(reject, "reason", MAX_DIAGNOSTIC)
     # older events write the enhanced code where the reply code belongs
     reply = read_reply(words, code=_number(code), enhanced=text(status, "enhanced-code") or code)
     is_listed = (reason or "").startswith("suppress-") or code in _LISTED_CODES
@@ -197,10 +200,10 @@ def _recipients(event: JsonObject, headers: JsonObject) -> tuple[str | None, ...
 
 
 def _kind(event_type: str, severity: str | None, reason: str | None, *, is_listed: bool) -> EventKind:
-    kind = _KINDS.get(event_type, EventKind.OTHER)
+    kind = _KINDS.get(event_type, _OTHER)
     if event_type == "failed" and severity == "temporary":
         return EventKind.DEFERRED
-    if kind is EventKind.BOUNCED and is_listed:
+    if is_listed and kind is EventKind.BOUNCED:
         return EventKind.REJECTED
     if event_type == "dropped" and reason in _TRIED and not is_listed:
         return EventKind.BOUNCED
@@ -216,10 +219,10 @@ def _reported(event_type: str, severity: str | None, reason: str | None, kind: E
 
 
 def _phase(kind: EventKind, code: str | None, flags: JsonObject) -> Phase:
+    if kind not in _ANSWERED:
+        return _UNKNOWN
     if kind is EventKind.REJECTED:
         return Phase.LOCAL
-    if kind not in {EventKind.BOUNCED, EventKind.DEFERRED}:
-        return Phase.UNKNOWN
     if code and _OWN_CODES.fullmatch(code):
         return Phase.LOCAL
     came_later = jsontext.flag(flags, "is-delayed-bounce")
@@ -227,6 +230,8 @@ def _phase(kind: EventKind, code: str | None, flags: JsonObject) -> Phase:
 
 
 def _campaign(event: JsonObject) -> str | None:
+    if not event.get("campaigns"):  # nearly always: tags took their place
+        return None
     campaigns = jsontext.texts(event, "campaigns")
     if campaigns:
         return campaigns[0]

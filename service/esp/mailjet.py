@@ -39,6 +39,11 @@ _KINDS_BY_ERROR = {
 }
 _REFUSALS = frozenset({"bounce", "blocked"})
 _GREYLISTED = "greylisted"
+_FLAGS = {
+    # how a flag is written, in older posts not as a JSON boolean -> what it says
+    **dict.fromkeys(("true", "1"), True),
+    **dict.fromkeys(("false", "0"), False),
+}
 _ON_A_LIST = frozenset({"preblocked", "blacklisted", "spam reporter"})  # errors of an address that Mailjet will not try again
 _LOCAL = frozenset({EventKind.REJECTED, EventKind.FAILED})
 _TEXTS = ("CustomID", "Payload")  # what the sender attached to the mail
@@ -86,7 +91,7 @@ def _kind(event_type: str, fault: str) -> EventKind:
 
 
 def _reported(item: JsonObject) -> ReportedType:
-    is_hard = flag(item, "hard_bounce")
+    is_hard = _flag(item, "hard_bounce")
     if is_hard is None:
         return ReportedType.UNDETERMINED
     return ReportedType.HARD if is_hard else ReportedType.SOFT
@@ -95,7 +100,12 @@ def _reported(item: JsonObject) -> ReportedType:
 def _suppressed(item: JsonObject, event_type: str, fault: str) -> bool | None:
     if event_type not in _REFUSALS:
         return None
-    return True if fault in _ON_A_LIST else flag(item, "blocked")
+    return True if fault in _ON_A_LIST else _flag(item, "blocked")
+
+
+def _flag(item: JsonObject, key: str) -> bool | None:
+    found = flag(item, key)
+    return _FLAGS.get((text(item, key) or "").lower()) if found is None else found
 
 
 def _unless_zero(item: JsonObject, key: str) -> str | None:

@@ -30,15 +30,17 @@ _KINDS = {
     # Mailtrap's event -> ours
     "delivery": EventKind.DELIVERED,
     "soft bounce": EventKind.DEFERRED,  # up to ten more tries
+    "soft_bounce": EventKind.DEFERRED,  # as the settings of a hook write it
     "suspension": EventKind.DEFERRED,  # our account or domain is held back
     "bounce": EventKind.BOUNCED,
     "reject": EventKind.REJECTED,
     "spam": EventKind.COMPLAINED,
+    "spam_complaint": EventKind.COMPLAINED,  # likewise
     "unsubscribe": EventKind.UNSUBSCRIBED,
     "open": EventKind.OPENED,
     "click": EventKind.CLICKED,
 }
-_REPORTED = {"bounce": ReportedType.HARD, "soft bounce": ReportedType.SOFT}
+_REPORTED = {"bounce": ReportedType.HARD, "soft bounce": ReportedType.SOFT, "soft_bounce": ReportedType.SOFT}
 _SUPPRESSING = frozenset({"badrecipient", "overquota", "timeout"})  # categories after which the address is on Mailtrap's list
 _OF_ACCOUNTS = "activity_log."
 

@@ -26,6 +26,7 @@ from service.esp_kit.adapter import (
 from service.esp_kit.addresses import address_of
 from service.esp_kit.campaigns import campaign_in
 from service.esp_kit.dates import moment_of
+from service.esp_kit.flaws import checked_secrets
 from service.esp_kit.identity import identity_of
 from service.esp_kit.jsontext import EMPTY, JsonObject, mapping, text
 from service.esp_kit.proof import NO_SECRET
@@ -42,6 +43,7 @@ from service.model.words import EventKind, Phase, ReportedType
 _SIGNATURE = "x-mandrill-signature"
 _FIELD = "mandrill_events"
 _TEST_KEY = "test-webhook"  # Mandrill's own for the empty batch that it posts as a test; public, so it vouches for nothing else
+_NOT_SIGNED = Refused("the signature is over a form, and this is none")
 _LONGEST_TEST = 1_000  # spares batches the reading; the test is a form of some 23 bytes
 
 _KINDS = {
@@ -71,6 +73,8 @@ _INBOUND = "inbound"
 def _verify(request: WebhookRequest, trust: SourceTrust, now: datetime) -> Verification:
     if not any(trust.secrets):
         return NO_SECRET
+    if _is_array(request.body):
+        return _NOT_SIGNED
     try:
         form = forms.read_form(request.body, request.headers.get("content-type", ""))
     except UnreadableError as error:
@@ -99,15 +103,26 @@ def _shake(request: WebhookRequest, trust: SourceTrust) -> Handshake | None:
     return Handshake() if is_empty else None
 
 
+def _is_array(body: bytes) -> bool:
+    return body.lstrip()[:1] in {b"[", b"{"}
+
+
 def _is_empty(form: list[tuple[str, str]]) -> bool:
     return len(form) == 1 and form[0][0] == _FIELD and form[0][1].strip() == "[]"
 
 
 def _parse(delivery: Delivery) -> Parsed:
+    return read_items(jsontext.load_items(_events_in(delivery)), _read, known=_KINDS)
+
+
+def _events_in(delivery: Delivery) -> bytes:
+    """What the form's field holds; or the body, where somebody has taken the array out of its form."""
+    if _is_array(delivery.body):
+        return delivery.body
     fields = forms.first_values(forms.read_form(delivery.body, delivery.content_type))
     if _FIELD not in fields:
         raise UnreadableError(f"the form has no field {_FIELD!r}")
-    return read_items(jsontext.load_items(fields[_FIELD].encode()), _read, known=_KINDS)
+    return fields[_FIELD].encode()
 
 
 def _read(item: JsonObject) -> Iterator[Event]:
@@ -213,6 +228,10 @@ ADAPTER = Adapter(
     schemes=("signature", "basic", "header", "token"),
     methods=("POST", "HEAD"),  # the address is asked for by HEAD before it is saved
     handshake=_shake,
+    find_flaw=checked_secrets(
+        lambda secret: secret != _TEST_KEY,
+        "is the one of Mandrill's own test, which everybody knows. Copy the key of the webhook.",
+    ),
     guide=(
         "Settings > Webhooks > Add a Webhook: enter the address exactly as `public_url` of the source says it, tick all message events and "
         "the list changes, and copy the key of the webhook into `secrets`. A reset key counts at once: list both while it changes."

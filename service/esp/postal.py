@@ -10,22 +10,26 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 
+from cryptography.hazmat.primitives import hashes
+
 from service.esp_kit import jsontext
 from service.esp_kit.adapter import Adapter, Answers, Capabilities, Signer, SigningKeys, SourceTrust, Verification, WebhookRequest
 from service.esp_kit.addresses import address_of
 from service.esp_kit.dates import moment_of
+from service.esp_kit.flaws import checked_secrets
 from service.esp_kit.identity import bare_message_id, identity_of
 from service.esp_kit.jsontext import JsonObject, mapping, text
 from service.esp_kit.reading import event_type_in, read_items
 from service.esp_kit.replies import MAX_DIAGNOSTIC, read_reply
 from service.esp_kit.sign import with_headers
 from service.esp_kit.sign_keys import rsa_keys, sign_rsa
-from service.esp_kit.verify_keys import verify_rsa
+from service.esp_kit.verify_keys import is_rsa_key, verify_rsa
 from service.esp_kit.verify_static import checked
 from service.model.events import Delivery, Event, Parsed
 from service.model.words import EventKind, Phase, ReportedType
 
-_SIGNATURE = "x-postal-signature-256"  # the other one, x-postal-signature, is over SHA-1 and not looked at
+_SIGNATURE = "x-postal-signature-256"
+_OLD_SIGNATURE = "x-postal-signature"  # over SHA-1; newer versions send both, and then it is not looked at
 
 _KINDS = {
     # Postal's event -> ours
@@ -51,12 +55,14 @@ _OWN_FAULT = re.compile(
     re.IGNORECASE,
 )
 _SUPPRESSION = re.compile(r"suppression list", re.IGNORECASE)
-# `… when sending to mx1.example.com`, `… accepted by 192.0.2.1:25 (mx1.example.com)`
-_ENDPOINT = re.compile(r"\b(?:sending to|accepted by) ([^\s()]{1,300})(?: \(([^\s()]{1,300})\))?")
+# `… when sending to mx1.example.com`, `… accepted by 192.0.2.1:25 (mx1.example.com)`, `… sent by SMTP to mx1.example.com (192.0.2.1) …`
+_ENDPOINT = re.compile(r"\b(?:sending to|accepted by|by SMTP to) ([^\s()]{1,300})(?: \(([^\s()]{1,300})\))?")
 _PORT = re.compile(r"(.+):\d{1,5}")
 
 
 def _verify(request: WebhookRequest, trust: SourceTrust, now: datetime) -> Verification:
+    if _SIGNATURE not in request.headers and _OLD_SIGNATURE in request.headers:
+        return verify_rsa(request.body, request.headers[_OLD_SIGNATURE], trust.secrets, hashes.SHA1())  # noqa: S303 - all that Postal 2 has
     return verify_rsa(request.body, request.headers.get(_SIGNATURE, ""), trust.secrets)
 
 
@@ -157,6 +163,9 @@ ADAPTER = Adapter(
     signer=Signer(make_keys=rsa_keys, sign=_sign),
     answers=Answers(accepted=200, refused=401, unavailable=503),  # tried 6 times within 36 minutes, whatever the failure
     schemes=("signature", "basic", "header", "token"),
+    find_flaw=checked_secrets(
+        is_rsa_key, "is no RSA public key. Copy what stands after p= in the installation's default DKIM record (PEM is read, too)."
+    ),
     guide=(
         "Mail server > Webhooks > Add: enter the address and all events. The secret is the public key of the installation: the value after "
         "`p=` in its default DKIM record, or the same key as PEM. It is one key for all mail servers of the installation."

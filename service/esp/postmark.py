@@ -1,7 +1,8 @@
 """Postmark: one record per delivery, no signature, so a static secret has to stand in.
 
 Oddities: `TypeCode` is wrong in Postmark's own samples, so `Type` alone decides; only bounces and complaints have an id; a
-SubscriptionChange may belong to no message. Facts: Postmark's developer documentation on webhooks and bounce types.
+SubscriptionChange may belong to no message; hooks of the first generation leave `RecordType` out. Facts: Postmark's developer
+documentation on webhooks and bounce types.
 """
 
 from collections.abc import Iterator
@@ -59,6 +60,14 @@ _BOUNCES = {
 }
 _TIMES = ("DeliveredAt", "BouncedAt", "ReceivedAt", "ChangedAt")
 _LOCAL = frozenset({EventKind.REJECTED, EventKind.FAILED})
+_MARKS = {
+    # a field that no other record has -> the RecordType it stands for where that is left out
+    "DeliveredAt": "Delivery",
+    "OriginalLink": "Click",
+    "FirstOpen": "Open",
+    "SuppressSending": "SubscriptionChange",
+    "BouncedAt": "Bounce",
+}
 _OF_INBOUND_MAIL = ("FromFull", "ToFull", "MailboxHash", "OriginalRecipient")
 
 
@@ -83,7 +92,7 @@ def _type_name(event: Event) -> str | None:
 
 
 def _read(record: JsonObject) -> Iterator[Event]:
-    record_type = text(record, "RecordType")
+    record_type = text(record, "RecordType") or next((_MARKS[mark] for mark in _MARKS if mark in record), None)
     if record_type is None:
         raise NotAnEventError("the record has no 'RecordType'")
     meaning = _meaning(record, record_type)

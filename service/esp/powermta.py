@@ -73,7 +73,7 @@ def _read(record: JsonObject) -> Iterator[Event]:
     reply = read_reply(text(record, "dsnDiag", MAX_DIAGNOSTIC), enhanced=record.get("dsnStatus"))
     server, headers = server_in(record.get("dsnMta")), _headers(record)
     envelope_id, job = text(record, "envId"), text(record, "jobId")
-    message_id = bare_message_id(headers.get("message-id")) or envelope_id
+    message_id = bare_message_id(headers.get("message-id") or envelope_id)
     metadata = _metadata(record, headers)
     yield Event(
         kind=kind,
@@ -128,7 +128,7 @@ def _reported(kind: EventKind, esp_class: str | None, reply: Reply) -> ReportedT
     if kind is not EventKind.BOUNCED:
         return None
     if esp_class is not None:
-        return _REPORTED.get(esp_class, ReportedType.UNDETERMINED)
+        return _REPORTED.get(esp_class.lower(), ReportedType.UNDETERMINED)
     # where the category is not recorded, all that is claimed is the code
     return _BY_CLASS.get((reply.enhanced_status_code or str(reply.smtp_code or ""))[:1], ReportedType.UNDETERMINED)
 

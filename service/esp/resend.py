@@ -17,6 +17,7 @@ from service.esp_kit.addresses import address_of
 from service.esp_kit.auto_replies import is_auto_reply
 from service.esp_kit.campaigns import campaign_in
 from service.esp_kit.dates import moment_of
+from service.esp_kit.flaws import STANDARD_WEBHOOK_FLAW
 from service.esp_kit.identity import identity_of
 from service.esp_kit.jsontext import EMPTY, JsonObject, mapping, text
 from service.esp_kit.reading import event_type_in, read_items
@@ -162,6 +163,7 @@ ADAPTER = Adapter(
     answers=Answers(accepted=200, refused=401, unavailable=503),  # tried 8 times in about 27 hours; 410 would switch the address off
     schemes=("signature", "basic", "header", "token"),
     replay_window_hours=SHORT_WINDOW.total_seconds() / 3_600,
+    find_flaw=STANDARD_WEBHOOK_FLAW,
     guide=(
         "Webhooks > Add endpoint: enter the address, tick all email events, and copy the signing secret, which begins with whsec_, into "
         "`secrets`. An endpoint that goes on failing is switched off and has to be switched on by hand."

@@ -32,8 +32,9 @@ from service.esp_kit.adapter import (
 )
 from service.esp_kit.addresses import address_of
 from service.esp_kit.campaigns import campaign_in
-from service.esp_kit.chains import chained_key
+from service.esp_kit.chains import chained_key, is_certificate
 from service.esp_kit.dates import moment_of
+from service.esp_kit.flaws import checked_secrets
 from service.esp_kit.identity import identity_of
 from service.esp_kit.jsontext import JsonObject, objects, text
 from service.esp_kit.proof import NO_SECRET, NO_SIGNATURE, refuse_age, verdict
@@ -65,6 +66,7 @@ _REPORTED = {
     "email_mailbox_not_found": ReportedType.HARD,
     "email_spam": ReportedType.BLOCK,
 }
+_CAMPAIGN_HEADER = "x-campaign"
 _ON_THE_LIST = frozenset({"email_blocklisted", "blocklist_created"})
 _HASHES: dict[str, hashes.HashAlgorithm] = {"1": hashes.SHA1(), "2": hashes.SHA256()}  # noqa: S303 - as SNS, whose clone this is
 _PLACE = r"https://[a-z0-9-]+(?:\.[a-z0-9-]+){0,4}\.(?:scaleway\.com|scw\.cloud)"
@@ -158,6 +160,7 @@ def _read(item: JsonObject) -> Iterator[Event]:
     words = text(item, "email_response_message", MAX_DIAGNOSTIC) or text(item, "email_error", MAX_DIAGNOSTIC)
     reply = read_reply(words, code=item.get("email_response_code"))
     headers = {name: text(pair, "value") or "" for pair in objects(item, "email_headers") if (name := text(pair, "key"))}
+    named = {name.lower(): value for name, value in headers.items() if value}
     metadata = jsontext.text_map({name: value for name, value in headers.items() if name.lower() != "subject"})
     event_id, message_id, occurred_at = text(item, "id"), text(item, "email_id"), moment_of(item.get("created_at"))
     yield Event(
@@ -175,9 +178,9 @@ def _read(item: JsonObject) -> Iterator[Event]:
         enhanced_status_code=reply.enhanced_status_code,
         diagnostic=reply.diagnostic,
         smtp_stage=reply.smtp_stage,
-        campaign=campaign_in(metadata),
+        campaign=campaign_in(metadata) or named.get(_CAMPAIGN_HEADER),
         metadata=metadata,
-        subject=next((value for name, value in headers.items() if name.lower() == "subject" and value), None),
+        subject=named.get("subject"),
         suppressed_by_esp=True if event_type in _ON_THE_LIST else None,
         phase=Phase.LOCAL if kind is EventKind.REJECTED else Phase.UNKNOWN,
         identity=_identity(kind, event_type, message_id, event_id or occurred_at),
@@ -228,6 +231,9 @@ ADAPTER = Adapter(
     answers=Answers(refused=403),
     schemes=("signature", *STATIC_SCHEMES),
     replay_window_hours=sns.WINDOW.total_seconds() / 3_600,
+    find_flaw=checked_secrets(
+        is_certificate, "is no certificate as PEM. Keep Scaleway's authority for the region in a file and name that: file:PATH."
+    ),
     guide=(
         "Make a topic in Topics and Events, name it in `topic_arns`, point a webhook of the domain at it with all event types, and "
         "subscribe the address over HTTPS. `secrets` hold Scaleway's long-term authority for the region as PEM (`file:…`), not the "

@@ -71,10 +71,19 @@ def _verify(request: WebhookRequest, trust: SourceTrust, now: datetime) -> Verif
     return sns.verify_envelope(envelope, trust, now)
 
 
+def _find_flaw(trust: SourceTrust) -> str | None:
+    wrong = next((arn for arn in trust.options.get("topic_arns", ()) if sns.region_of(arn) is None), None)
+    if wrong is not None:
+        return f"topic_arns: {wrong!r} is no ARN of an SNS topic. Write it as SNS shows it: arn:aws:sns:REGION:ACCOUNT:NAME."
+    versions = trust.options.get("signature_versions", sns.VERSIONS)
+    unknown = next((version for version in versions if version not in sns.VERSIONS), None)
+    return None if unknown is None else f'signature_versions: {unknown!r} is none that SNS has. Write "1", "2" or both.'
+
+
 def _parse(delivery: Delivery) -> Parsed:
     envelope = sns.envelope_in(delivery.body)
     if envelope is None:
-        return _parse_message(delivery.body, EMPTY)
+        return _parse_message(delivery.body, {"MessageId": delivery.headers.get("x-amz-sns-message-id")})
     match text(envelope, "Type"):
         case sns.NOTIFICATION:
             return _parse_notification(envelope)
@@ -124,7 +133,7 @@ def _parse_message(body: bytes, envelope: JsonObject) -> Parsed:
 
 
 def _read(message: JsonObject, envelope: JsonObject) -> Iterator[Event]:
-    event_type = event_type_in(message, "eventType" if "eventType" in message else "notificationType")
+    event_type = event_type_in(message, "eventType" if text(message, "eventType") else "notificationType")
     shape = _SHAPES.get(event_type, _Shape(EventKind.OTHER, ""))
     detail, mail = mapping(message, shape.detail), mapping(message, "mail")
     occurred_at = moment_of(detail.get("timestamp")) or moment_of(mail.get("timestamp"))
@@ -232,6 +241,7 @@ ADAPTER = Adapter(
     answers=Answers(refused=403),  # SNS gives up after any 4xx, so an unavailable store must not answer with one
     schemes=("signature", "basic", "header", "token"),
     replay_window_hours=sns.WINDOW.total_seconds() / 3_600,
+    find_flaw=_find_flaw,
     guide=(
         "Make a standard SNS topic, name its ARN in `topic_arns`, subscribe the address over HTTPS without raw delivery, and publish the "
         "configuration set's events to it: Send, Delivery, Bounce, Complaint, Reject, Delivery Delay, Rendering Failure and, if wanted, "

@@ -16,7 +16,7 @@ from service.esp_kit.hosts import server_in
 from service.esp_kit.identity import identity_of
 from service.esp_kit.jsontext import JsonObject, text
 from service.esp_kit.reading import event_type_in, read_items
-from service.esp_kit.replies import MAX_DIAGNOSTIC, read_reply
+from service.esp_kit.replies import MAX_DIAGNOSTIC, Reply, read_reply, stage_of
 from service.esp_kit.sign import BASIC
 from service.esp_kit.verify_static import STATIC_SCHEMES, checked
 from service.model.events import Delivery, Event, Parsed
@@ -50,10 +50,11 @@ def _parse(delivery: Delivery) -> Parsed:
 
 
 def _read(item: JsonObject) -> Iterator[Event]:
-    event_type, _, told = event_type_in(item, "event").partition(":")
-    kind = _KINDS.get(event_type, EventKind.OTHER)
+    written = event_type_in(item, "event")
+    event_type, _, told = written.partition(":") if written[0] != ":" else (written, "", "")
+    kind = _KINDS.get(event_type.strip().lower(), EventKind.OTHER)
     bounce_type = text(item, "bounce") or told.strip() or None
-    reply = read_reply(text(item, "message", MAX_DIAGNOSTIC), stage=item.get("context"))
+    reply = _reply(item)
     server, occurred_at, message_id = server_in(item.get("host")), moment_of(item.get("time")), text(item, "email_id")
     metadata = jsontext.text_map(item, without=_OWN)
     for recipient in _recipients(item):
@@ -79,6 +80,13 @@ def _read(item: JsonObject) -> Iterator[Event]:
             phase=Phase.LOCAL if kind is EventKind.REJECTED else Phase.UNKNOWN,
             identity=identity_of(event_type, message_id, occurred_at, bounce_type, reply.diagnostic, text(item, "url")),
         )
+
+
+def _reply(item: JsonObject) -> Reply:
+    """The answer, which stands in the context where there is no message; else that names the command."""
+    context = text(item, "context", MAX_DIAGNOSTIC)
+    stage = stage_of(context)
+    return read_reply(text(item, "message", MAX_DIAGNOSTIC) or (None if stage else context), stage=context)
 
 
 def _recipients(item: JsonObject) -> tuple[str | None, ...]:

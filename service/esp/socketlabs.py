@@ -26,9 +26,10 @@ from service.esp_kit.adapter import (
 from service.esp_kit.addresses import address_of
 from service.esp_kit.campaigns import campaign_in
 from service.esp_kit.dates import moment_of
+from service.esp_kit.dsn_fields import untyped
 from service.esp_kit.flat import read_flat
 from service.esp_kit.hosts import ip_of, server_in
-from service.esp_kit.identity import identity_of
+from service.esp_kit.identity import bare_message_id, identity_of
 from service.esp_kit.jsontext import EMPTY, JsonObject, mapping, objects, text
 from service.esp_kit.proof import NO_SIGNATURE
 from service.esp_kit.reading import event_type_in, read_items
@@ -86,7 +87,7 @@ def _shake(request: WebhookRequest, trust: SourceTrust) -> Handshake | None:
     except UnreadableError:
         return None
     key = text(record, _SECRET)
-    return Handshake(body=key) if key and record.get("Type") in {None, _VALIDATION} else None
+    return Handshake(body=key) if key and record.get("Type") in (None, _VALIDATION) else None
 
 
 def _parse(delivery: Delivery) -> Parsed:
@@ -108,7 +109,7 @@ def _read(record: JsonObject) -> Iterator[Event]:
     esp_class = text(record, "FailureType") or text(record, "TrackingType") or text(record, "FblType")
     esp_subclass = text(record, "FailureCode") or text(record, "DeferralCode")
     kind, reported_type, suppressed = _meaning(event_type, esp_class, esp_subclass)
-    words = next((found for key in _ANSWERS if (found := text(record, key, MAX_DIAGNOSTIC))), None)
+    words = next((found for key in _ANSWERS if untyped(found := text(record, key, MAX_DIAGNOSTIC))), None)
     reply = read_reply(words, enhanced=record.get("BounceStatus"))
     server, added = server_in(record.get("RemoteMta")), _added(record)
     metadata = {name: value for pair in objects(added, "Meta") if (name := text(pair, "Key")) and (value := text(pair, "Value"))}
@@ -118,7 +119,7 @@ def _read(record: JsonObject) -> Iterator[Event]:
         esp="socketlabs",
         recipient=address_of(record.get("Address")),
         occurred_at=occurred_at,
-        message_id=message_id,
+        message_id=bare_message_id(message_id),  # the sender chooses it
         esp_event_type=event_type,
         reported_type=reported_type,
         esp_class=esp_class,

@@ -21,6 +21,9 @@ from service.esp_kit.verify_static import STATIC_SCHEMES, checked
 from service.model.events import Delivery, Event, Parsed
 from service.model.words import EventKind, Phase, ReportedType
 
+_OF_OTHER_THINGS = (
+    "relay_injection relay_rejection relay_delivery relay_tempfail relay_permfail ab_test_completed ab_test_cancelled success error"
+)
 _KINDS = {
     # SparkPost's type -> ours
     "injection": EventKind.QUEUED,
@@ -40,6 +43,8 @@ _KINDS = {
     "amp_click": EventKind.CLICKED,
     "list_unsubscribe": EventKind.UNSUBSCRIBED,
     "link_unsubscribe": EventKind.UNSUBSCRIBED,
+    # about mail that came in and is passed on, and about tests and uploads of our own
+    **dict.fromkeys(_OF_OTHER_THINGS.split(), EventKind.OTHER),
 }
 _KINDS_BY_CLASS = {
     # bounce_class of a bounce that is none -> ours

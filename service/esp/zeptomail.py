@@ -70,6 +70,7 @@ def _event(event_type: str, detail: JsonObject, mail: JsonObject) -> Event:
         enhanced_status_code=reply.enhanced_status_code,
         diagnostic=reply.diagnostic,
         smtp_stage=reply.smtp_stage,
+        tags=jsontext.texts(about, "tag"),
         metadata={"client_reference": own_reference} if own_reference else None,
         subject=text(about, "subject"),
         identity=identity_of(event_type, reference, text(mail, "request_id"), occurred_at, jsontext.written_out(dict(detail))),
@@ -79,7 +80,7 @@ def _event(event_type: str, detail: JsonObject, mail: JsonObject) -> Event:
 def _only_recipient(about: JsonObject) -> str | None:
     """Whom the mail went to, where that was one."""
     listed = [entry for key in ("to", "cc", "bcc") for entry in objects(about, key)]
-    return address_of(mapping(listed[0], "email_address").get("address")) if len(listed) == 1 else None
+    return address_of((mapping(listed[0], "email_address") or listed[0]).get("address")) if len(listed) == 1 else None
 
 
 ADAPTER = Adapter(

@@ -123,3 +123,4 @@ class Adapter:
     secret_in_body: bool = False  # the secret itself stands in the body: it is taken out before the body is kept
     guide: str = ""  # what to set at the ESP, for people
     replay_window_hours: float | None = None
+    find_flaw: Callable[[SourceTrust], str | None] | None = None  # asked at the start: why a source's settings can never verify

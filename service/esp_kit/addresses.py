@@ -24,7 +24,7 @@ def address_of(value: object) -> str | None:
     if written.endswith(">") and "<" in written:
         written = written[written.rindex("<") + 1 : -1].strip()
     lowered = written.lower()
-    if lowered.isascii() and _PLAIN.fullmatch(lowered) and ".." not in lowered:
+    if _is_plain(lowered):
         return lowered if _is_short(lowered) else None
     return _unusual(lowered)
 
@@ -33,8 +33,14 @@ def addresses_in(value: object) -> tuple[str, ...]:
     """Every address of a header's list, in order, each once."""
     if not isinstance(value, str):
         return ()
+    if len(value) <= MAX_ADDRESS and _is_plain(lowered := value.lower()):  # nearly always: one address and nothing else
+        return (lowered,) if _is_short(lowered) else ()
     found = (address_of(part) for part in _BETWEEN.findall(value[:_MAX_LIST]))
     return tuple(dict.fromkeys(address for address in found if address))
+
+
+def _is_plain(lowered: str) -> bool:
+    return lowered.isascii() and _PLAIN.fullmatch(lowered) is not None and ".." not in lowered
 
 
 def _unusual(lowered: str) -> str | None:

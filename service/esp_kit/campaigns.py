@@ -2,9 +2,13 @@
 
 from collections.abc import Mapping
 
-_NAMES = ("campaign", "campaign_name", "campaign_id", "campaign-id")
+_NAMES = ("campaign", "hopp_campaign", "campaign_name", "campaign_id", "campaign-id")
 
 
 def campaign_in(metadata: Mapping[str, str] | None) -> str | None:
     """The value of a metadata entry that is called campaign."""
-    return next((metadata[name] for name in _NAMES if metadata.get(name)), None) if metadata else None
+    if metadata:
+        for name in _NAMES:
+            if found := metadata.get(name):
+                return found
+    return None

@@ -24,6 +24,11 @@ def chained_key(pem: bytes, authorities: Iterable[str], now: datetime) -> rsa.RS
     return signing_key(pem, now) if chain and _leads_to(chain, trusted, now) else None
 
 
+def is_certificate(secret: str) -> bool:
+    """Can `chained_key` believe anything by it?"""
+    return bool(_certificates(as_bytes(secret)))
+
+
 def _leads_to(chain: tuple[x509.Certificate, ...], trusted: list[x509.Certificate], now: datetime) -> bool:
     current, others = chain[0], [certificate for certificate in chain[1:] if _is_authority(certificate)]
     for _ in chain:

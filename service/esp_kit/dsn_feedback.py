@@ -1,10 +1,11 @@
 """Who complained about which mail, by a feedback report (RFC 5965)?"""
 
+import re
 from collections.abc import Iterator
 
 from service.esp_kit import jsontext
 from service.esp_kit.addresses import address_of, addresses_in
-from service.esp_kit.dsn_fields import address_in_verp, mail_date, untyped
+from service.esp_kit.dsn_fields import address_in_verp, mail_date, typed_address, untyped
 from service.esp_kit.dsn_mime import Headers, Mail, decoded_words, first, read_headers
 from service.esp_kit.dsn_report import campaign_of, kept_headers, original_id, original_of
 from service.esp_kit.hosts import ip_of, server_in
@@ -23,19 +24,32 @@ _KINDS = {
     "virus": EventKind.COMPLAINED,
     "other": EventKind.COMPLAINED,
     "not-spam": EventKind.OTHER,  # the reader took it out of his spam folder
+    "opt-out": EventKind.UNSUBSCRIBED,  # as is the next, of the drafts before the RFC
+    "opt-out-list": EventKind.UNSUBSCRIBED,
     "auth-failure": EventKind.OTHER,  # tells of authentication, not of a reader (RFC 6591)
 }
-_RECIPIENT_HEADERS = ("x-hmxmroriginalrecipient", "to")
+_FEED_HEADER = "x-hmxmroriginalrecipient"  # Microsoft's feed for senders, which posts the mail and no report
+_RECIPIENT_HEADERS = (_FEED_HEADER, "to")
+_CUT_OUT = re.compile(r"\W*redacted\b.*")
 
 
 def feedback_in(mail: Mail, esp: str) -> Parsed | None:
     """The events of a feedback report; None where the mail is none."""
-    part = next(iter(mail.parts_of(_PART)), None)
-    if part is None:
+    fields = _fields_of(mail)
+    if not fields:
         return None
-    fields = read_headers(part.body)
     item = {name: values[0] for name, values in fields.items()}
     return read_items([item], lambda item: _read(item, fields, mail, esp), known=_KINDS)
+
+
+def _fields_of(mail: Mail) -> Headers:
+    """The report's fields; where the feed sends the mail alone, what that says in its subject."""
+    part = next(iter(mail.parts_of(_PART)), None)
+    if part is not None:
+        return read_headers(part.body)
+    if mail.report_type or _FEED_HEADER not in original_of(mail):
+        return {}
+    return {_TYPE: ("abuse",), "source-ip": ((mail.header("subject") or "").rpartition(" ")[2],)}
 
 
 def _read(item: JsonObject, fields: Headers, mail: Mail, esp: str) -> Iterator[Event]:
@@ -65,7 +79,8 @@ def _read(item: JsonObject, fields: Headers, mail: Mail, esp: str) -> Iterator[E
 
 def _recipients(fields: Headers, original: Headers) -> tuple[str | None, ...]:
     """Whom the report names; else whom our own return path or the mail's header names; often nobody, for many cut it out."""
-    named = [address for value in fields.get("original-rcpt-to", ()) if (address := address_of(value))]
+    told = (address_of(value) or typed_address(value) for value in fields.get("original-rcpt-to", ()))
+    named = [address for address in told if address and not _CUT_OUT.match(address)]
     if named:
         return tuple(dict.fromkeys(named[: jsontext.MAX_LISTED]))
     paths = (*fields.get("original-mail-from", ()), *original.get("return-path", ()))

@@ -11,6 +11,7 @@ _MAX_LINES = 20_000
 _MAX_GROUPS = 2_000
 _MAX_VALUE = 8_000
 _MAX_DATE = 100
+_BEGINNINGS = frozenset({"original-recipient", "final-recipient", "action"})
 _LAST_CHARACTER = 0x10FFFF
 _SURROGATES = range(0xD800, 0xE000)
 _FIELD = re.compile(r"([A-Za-z][A-Za-z0-9-]{0,60})[ \t]*:[ \t]*(.*)")
@@ -35,6 +36,8 @@ def groups_in(text: str) -> list[Group]:
         found = None if line[0] in " \t" else _FIELD.match(line)
         if found:
             name = found[1].lower()
+            if name in _BEGINNINGS and name in groups[-1] and len(groups) < _MAX_GROUPS:
+                groups.append({})  # some leave out the blank line between two recipients
             groups[-1].setdefault(name, found[2].strip())
         elif name:
             groups[-1][name] = f"{groups[-1][name]} {line.strip()}"[:_MAX_VALUE]

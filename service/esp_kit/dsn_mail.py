@@ -1,16 +1,17 @@
 """What does a raw mail that came back to us tell: a delivery report, a complaint, a bounce in words, or an answering machine?
 
-The order matters: reports are marked as automatic answers too, so only a mail that is no report can be an answering machine's.
+The order matters: reports are marked as automatic answers too, so only a mail that is no report can be an answering machine's; and what a
+mail system itself writes proves no living reader.
 """
-
-import re
 
 from service.esp_kit import jsontext
 from service.esp_kit.addresses import address_of
+from service.esp_kit.dsn_answers import answering_mark
 from service.esp_kit.dsn_feedback import feedback_in
-from service.esp_kit.dsn_fields import mail_date
+from service.esp_kit.dsn_fields import address_in_verp, mail_date
 from service.esp_kit.dsn_mime import Mail, decoded_words, read_mail
 from service.esp_kit.dsn_report import original_id, rejection_in, report_in
+from service.esp_kit.dsn_texts import is_named_a_bounce
 from service.esp_kit.identity import bare_message_id, identity_of
 from service.model.errors import UnreadableError
 from service.model.events import Delivery, Event, Parsed
@@ -19,13 +20,6 @@ from service.model.words import EventKind
 _RECEIPT = "disposition-notification"
 _RECEIPT_PART = "message/disposition-notification"
 _REPORTS = frozenset({"delivery-status", "feedback-report"})
-_ANSWERING = ("x-autoreply", "x-autorespond", "x-autoresponder", "x-auto-reply")
-_ANSWERING_PRECEDENCE = frozenset({"auto_reply", "auto-reply"})
-_ANSWERING_SUBJECT = re.compile(
-    r"\s*(?:auto(?:matic|mated|matische|matisch)?[ -]?(?:reply|response|responder|antwort)|out of (?:the )?office|abwesenheit|"
-    r"r[ée]ponse automatique|respuesta autom[áa]tica|risposta automatica|automatisch antwoord)",
-    re.IGNORECASE,
-)
 
 
 def parse_mail(delivery: Delivery, esp: str) -> Parsed:
@@ -37,7 +31,7 @@ def parse_mail(delivery: Delivery, esp: str) -> Parsed:
     found = feedback_in(mail, esp) or report_in(mail, esp) or _attached(mail, esp)
     if found is not None:
         return found
-    answering = _answering_machine(mail)
+    answering = None if is_named_a_bounce(mail) else answering_mark(mail)
     if answering is None:
         raise UnreadableError("the mail is no report, no bounce in words that are known, and no automatic answer")
     return Parsed(events=(_autoresponse(mail, answering, esp),))
@@ -50,20 +44,9 @@ def _attached(mail: Mail, esp: str) -> Parsed | None:
             inner = read_mail(part.body, "")
         except UnreadableError:
             continue
-        if inner.report_type in _REPORTS:
+        if inner.report_type in _REPORTS or is_named_a_bounce(inner):
             return feedback_in(inner, esp) or report_in(inner, esp)
     return None
-
-
-def _answering_machine(mail: Mail) -> str | None:
-    """What says that a machine wrote this; None where it seems to be a person."""
-    submitted = (mail.header("auto-submitted") or "").partition(";")[0].strip().lower()
-    if submitted and submitted != "no":
-        return submitted[: jsontext.MAX_TEXT]
-    named = next((name for name in _ANSWERING if name in mail.headers), None)
-    if named or (mail.header("precedence") or "").strip().lower() in _ANSWERING_PRECEDENCE:
-        return named or "precedence"
-    return "subject" if _ANSWERING_SUBJECT.match(decoded_words(mail.header("subject")) or "") else None
 
 
 def _autoresponse(mail: Mail, answering: str, esp: str) -> Event:
@@ -72,7 +55,7 @@ def _autoresponse(mail: Mail, answering: str, esp: str) -> Event:
     return Event(
         kind=EventKind.AUTORESPONDED,
         esp=esp,
-        recipient=address_of(mail.header("from")),
+        recipient=address_in_verp(mail.header("to")) or address_of(mail.header("from")),  # he may answer by another address
         occurred_at=occurred_at,
         message_id=message_id,
         esp_event_id=report_id[: jsontext.MAX_TEXT] if report_id else None,

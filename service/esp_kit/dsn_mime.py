@@ -29,6 +29,7 @@ _CHARSETS = re.compile(  # some of Python's codecs are slow, or warn, or are no 
     r"utf-?(?:8|16(?:-?[lb]e)?)|(?:us-)?ascii|iso-?8859-?\d{1,2}|(?:windows-|cp)\d{3,4}|koi8-[ru]|gb(?:2312|k|18030)|big5|shift_jis"
     r"|euc-(?:jp|kr)|iso-2022-jp|latin-?1"
 )
+_UNDECLARED = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})  # said of whatever is no UTF-8, too
 _LINE_BREAK_TAG = re.compile(r"<(?:br|/p|/div|/tr|/li)\b[^<>]{0,200}>", re.IGNORECASE)
 _TAG = re.compile(r"</?[a-zA-Z!][a-zA-Z0-9-]{0,15}(?:\s[^<>]{0,1000})?/?>")  # not an address in angle brackets
 _BLANK_LINE = re.compile(rb"(?:\A|\n)[ \t]*\r?\n")
@@ -90,11 +91,11 @@ def read_headers(raw: bytes) -> Headers:
 
 
 def headers_of(message: Message) -> Headers:
-    """Each header's values; what is no ASCII is taken as UTF-8."""
+    """Each header's values; what is no ASCII is taken as UTF-8, or as Western European where it is none."""
     found: dict[str, list[str]] = {}
     for name, value in list(message.raw_items())[:_MAX_HEADERS]:
         written = str(value)[:_MAX_HEADER].encode("ascii", "surrogateescape")
-        found.setdefault(str(name).lower(), []).append(clean_text(_FOLD.sub(" ", written.decode("utf-8", "replace"))).strip())
+        found.setdefault(str(name).lower(), []).append(clean_text(_FOLD.sub(" ", _decode_undeclared(written))).strip())
     return {name: tuple(values) for name, values in found.items()}
 
 
@@ -166,10 +167,20 @@ def _body(message: Message) -> bytes:
 
 
 def _decode(body: bytes, charset: str) -> str:
+    if charset in _UNDECLARED:
+        return "".join([_decode_undeclared(line) for line in body.splitlines(keepends=True)])
     try:
         return body.decode(charset, "replace")
     except (LookupError, UnicodeError):
         return body.decode("utf-8", "replace")
+
+
+def _decode_undeclared(written: bytes) -> str:
+    """Old systems write their own charset and do not say so; UTF-8 is hardly ever taken for it by mistake."""
+    try:
+        return written.decode()
+    except UnicodeDecodeError:
+        return written.decode("cp1252", "replace")
 
 
 def _file_in(body: bytes, content_type: str) -> bytes:

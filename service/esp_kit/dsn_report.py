@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from service.esp_kit import jsontext
 from service.esp_kit.dsn_fields import Group, address_in_verp, groups_in, mail_date, typed_address, untyped
@@ -12,7 +14,7 @@ from service.esp_kit.hosts import Server, server_in
 from service.esp_kit.identity import bare_message_id, identity_of
 from service.esp_kit.jsontext import JsonObject, text
 from service.esp_kit.reading import NotAnEventError, read_items
-from service.esp_kit.replies import MAX_DIAGNOSTIC, Reply, enhanced_code_of, read_reply
+from service.esp_kit.replies import MAX_DIAGNOSTIC, Reply, enhanced_code_of, read_reply, stage_of
 from service.model.events import Event, Parsed
 from service.model.words import EventKind, Phase, ReportedType
 
@@ -45,7 +47,14 @@ class _Report:
     mail: Mail
     original: Headers
     about: Group
-    text: str
+    paragraphs: tuple[str, ...]  # of the text for people, each on one line
+
+
+class _Told(NamedTuple):
+    """What the text for people says that the report's fields do not."""
+
+    reply: Reply
+    server: Server
 
 
 def report_in(mail: Mail, esp: str) -> Parsed | None:
@@ -58,17 +67,17 @@ def report_in(mail: Mail, esp: str) -> Parsed | None:
     told = [group for group in groups if _is_about_a_recipient(group)]
     if not told:
         return None
-    about = next((group for group in groups if not _is_about_a_recipient(group)), {})
+    about = next((group for group in groups if not _is_about_a_recipient(group)), told[0])  # no blank line between: all in one group
     original = original_of(mail) or copied
-    report = _Report(esp=esp, mail=mail, original=original, about=about, text=text_for_people(mail))
+    report = _Report(esp=esp, mail=mail, original=original, about=about, paragraphs=_paragraphs(mail))
     return read_items(told, lambda group: _read(group, report), known=_KINDS)
 
 
 def rejection_in(receipt: Part, mail: Mail, esp: str) -> Parsed | None:
     """A refusal by the recipient's filter, which comes as a receipt that says "deleted" (RFC 5429, section 2.1.2)."""
     groups = [group for group in groups_in(receipt.text) if _is_about_a_recipient(group) and _is_refused(group)]
-    report = _Report(esp=esp, mail=mail, original=original_of(mail), about={}, text=text_for_people(mail))
-    said = " ".join(report.text.split())[:MAX_DIAGNOSTIC]
+    report = _Report(esp=esp, mail=mail, original=original_of(mail), about={}, paragraphs=_paragraphs(mail))
+    said = " ".join(report.paragraphs)[:MAX_DIAGNOSTIC]
     told = [{**group, "action": "failed", "diagnostic-code": said} for group in groups]
     return read_items(told, lambda group: _read(group, report), known=_KINDS) if told else None
 
@@ -80,8 +89,12 @@ def original_of(mail: Mail) -> Headers:
 
 def original_id(original: Headers, mail: Mail, envelope_id: str | None = None) -> str | None:
     """The id of the mail that it is all about."""
-    written = first(original, "message-id") or envelope_id or mail.header("in-reply-to")
+    written = first(original, "message-id") or envelope_id or mail.header("in-reply-to") or _last_reference(mail)
     return (bare_message_id(written) or "")[: jsontext.MAX_TEXT] or None
+
+
+def _last_reference(mail: Mail) -> str | None:
+    return next(reversed((mail.header("references") or "").split()), None)
 
 
 def campaign_of(original: Headers) -> str | None:
@@ -117,14 +130,15 @@ def _is_about_a_recipient(group: Group) -> bool:
 def _read(group: JsonObject, report: _Report) -> Iterator[Event]:
     field = {name: value for name, value in group.items() if isinstance(value, str)}
     recipient = _recipient(field, report)
-    paragraph = _paragraph_about(recipient, report.text)
+    paragraph = next((found for found in report.paragraphs if recipient in found.lower()), "")
     reply = _reply(field, paragraph)
     action = _action(field, reply)
     kind = _KINDS.get(action, EventKind.OTHER)
     phase = _phase(field, report, kind)
     server = _server(field, report, paragraph, phase)
     report_id = bare_message_id(report.mail.header("message-id"))
-    message_id = original_id(report.original, report.mail, untyped(report.about.get("original-envelope-id")))
+    told_id = report.about.get("x-original-message-id") or untyped(report.about.get("original-envelope-id"))
+    message_id = original_id(report.original, report.mail, told_id)
     occurred_at = mail_date(field.get("last-attempt-date")) or mail_date(report.mail.header("date"))
     yield Event(
         kind=kind,
@@ -171,9 +185,10 @@ def _action(field: Group, reply: Reply) -> str:
 
 def _reply(field: Group, paragraph: str) -> Reply:
     """A status may be as general as 5.0.0 while the text says more; the command stands in the text for people alone."""
-    words = (text(field, "diagnostic-code", MAX_DIAGNOSTIC) or paragraph[:MAX_DIAGNOSTIC]) or None
-    reply, status = read_reply(words), enhanced_code_of(field.get("status"))
-    stage = reply.smtp_stage or read_reply(paragraph, stage=stage_named_in(words or "")).smtp_stage
+    diagnostic = text(field, "diagnostic-code", MAX_DIAGNOSTIC)
+    told, status = _told_by(paragraph).reply, enhanced_code_of(field.get("status"))
+    reply = read_reply(diagnostic) if untyped(diagnostic) else told
+    stage = reply.smtp_stage or stage_of(stage_named_in(reply.diagnostic or "")) or told.smtp_stage
     enhanced = reply.enhanced_status_code if status is None or (status.endswith(".0.0") and reply.enhanced_status_code) else status
     return reply._replace(enhanced_status_code=enhanced, smtp_stage=stage)
 
@@ -216,14 +231,16 @@ def _server(field: Group, report: _Report, paragraph: str, phase: Phase) -> Serv
     """The server that answered; where the reporter names none and is not ours, it is the one that refused."""
     named = server_in(untyped(field.get("remote-mta")))
     told = server_named_in(field.get("diagnostic-code") or "")
-    told = told if any(told) else server_named_in(paragraph)
+    told = told if any(told) else _told_by(paragraph).server
     own = _reporter(report) if phase is Phase.ASYNC else None
     return Server(named.host or told.host or (None if named.ip else own), named.ip or told.ip)
 
 
-def _paragraph_about(recipient: str, written: str) -> str:
-    """What the text for people says of one recipient, on one line."""
-    for paragraph in re.split(r"\n[ \t\r]*\n", written[: 4 * MAX_DIAGNOSTIC]):
-        if recipient in paragraph.lower():
-            return " ".join(paragraph.split())
-    return ""
+def _paragraphs(mail: Mail) -> tuple[str, ...]:
+    written = text_for_people(mail)[: 4 * MAX_DIAGNOSTIC]
+    return tuple(line for paragraph in re.split(r"\n[ \t\r]*\n", written) if (line := " ".join(paragraph.split())))
+
+
+@lru_cache(maxsize=16)  # a report of two thousand recipients may have one paragraph for all of them
+def _told_by(paragraph: str) -> _Told:
+    return _Told(read_reply(paragraph), server_named_in(paragraph))

@@ -18,7 +18,7 @@ def read_form(body: bytes, content_type: str) -> list[tuple[str, str]]:
     if content_type.lower().startswith("multipart/"):
         return _read_multipart(body, content_type)
     try:
-        fields = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=_MAX_FIELDS)
+        fields = parse_qsl(_unwrapped(body).decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=_MAX_FIELDS)
     except ValueError as error:
         raise UnreadableError(f"the form has more than {_MAX_FIELDS:,} fields") from error
     return [(clean_text(name), clean_text(value)) for name, value in fields]
@@ -27,6 +27,13 @@ def read_form(body: bytes, content_type: str) -> list[tuple[str, str]]:
 def first_values(fields: list[tuple[str, str]]) -> dict[str, str]:
     """Each field once, with the first value it had."""
     return dict(reversed(fields))
+
+
+def _unwrapped(body: bytes) -> bytes:
+    """The form without the blanks around its fields, which no sender writes and a file that it was saved to ends in."""
+    if b"\n" not in body or body.count(b"&") >= _MAX_FIELDS:
+        return body
+    return b"&".join([field.strip() for field in body.split(b"&")])
 
 
 def _read_multipart(body: bytes, content_type: str) -> list[tuple[str, str]]:

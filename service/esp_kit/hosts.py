@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 _LONGEST = 512
 _LONGEST_NAME = 255
-_IN_BRACKETS = re.compile(r"[\[(](?:IPv6:)?([0-9A-Fa-f.:]{2,45})[\])]")
+_IN_BRACKETS = re.compile(r"[\[(](?:IPv6:)?([0-9A-Fa-f.:]{2,45})[\]),]")
 _NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,253}[A-Za-z0-9_])?(?=\.?(?:[\s\[(,;]|$))")
 _PORT = re.compile(r":\d{1,5}$", re.ASCII)
 
@@ -39,10 +39,10 @@ def ip_of(written: object) -> str | None:
         return None
     bare = written.strip()
     if bare.startswith("[") and "]" in bare:
-        bare = bare[1 : bare.index("]")].removeprefix("IPv6:")
+        bare = bare[1 : bare.index("]")]
     elif bare.count(":") == 1:
         bare = _PORT.sub("", bare)
     try:
-        return str(ip_address(bare))
+        return str(ip_address(bare.removeprefix("IPv6:")))
     except ValueError:
         return None

@@ -13,7 +13,7 @@ from service.esp_kit.flat import read_flat
 from service.esp_kit.identity import bare_message_id, identity_of
 from service.esp_kit.mapping_file import FIELDS, Meaning, read_mapping
 from service.esp_kit.mapping_file import Mapping as MappingSpec
-from service.esp_kit.mapping_signatures import check_of, signer_of, window_hours
+from service.esp_kit.mapping_signatures import check_of, flaw_finder_of, signer_of, window_hours
 from service.esp_kit.reading import NotAnEventError, lines_in, read_items
 from service.esp_kit.replies import MAX_DIAGNOSTIC, enhanced_code_of, read_reply, smtp_code_of
 from service.esp_kit.verify_static import STATIC_SCHEMES
@@ -49,6 +49,7 @@ def load_mapping(text: str, file: str) -> Adapter:
         schemes=("signature", *STATIC_SCHEMES) if spec.signature else STATIC_SCHEMES,
         answers=Answers(**spec.answers),
         replay_window_hours=window_hours(spec.signature),
+        find_flaw=flaw_finder_of(spec.signature),
         guide=spec.guide or f"Described by {file}: enter the address at the ESP, and the same secret on both sides.",
     )
 

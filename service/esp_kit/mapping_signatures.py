@@ -2,9 +2,11 @@
 
 import base64
 import hmac
+from collections.abc import Callable
 from datetime import datetime
 
 from service.esp_kit.adapter import Signer, SigningKeys, SourceTrust, Verification, WebhookRequest
+from service.esp_kit.flaws import STANDARD_WEBHOOK_FLAW
 from service.esp_kit.mapping_file import SignatureSpec
 from service.esp_kit.proof import NO_SECRET, NO_SIGNATURE, any_equal, as_bytes, verdict
 from service.esp_kit.sign import BASIC, STANDARD_WEBHOOK, shared_keys, timestamped_hex_signer, with_headers
@@ -36,6 +38,11 @@ def signer_of(spec: SignatureSpec | None) -> Signer:
         return with_headers(request, **{spec.header: spec.prefix + _signature(keys.private, request.body, spec).decode()})
 
     return Signer(make_keys=shared_keys, sign=sign)
+
+
+def flaw_finder_of(spec: SignatureSpec | None) -> Callable[[SourceTrust], str | None] | None:
+    """What looks at the source's secrets at the start; None where any text will do."""
+    return STANDARD_WEBHOOK_FLAW if spec is not None and spec.scheme == "standard_webhooks" else None
 
 
 def window_hours(spec: SignatureSpec | None) -> float | None:

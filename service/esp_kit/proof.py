@@ -29,9 +29,9 @@ def refuse_age(signed_at: datetime | None, now: datetime, *, past: timedelta, fu
     if signed_at is None:
         return Refused("the signed time is missing or unreadable")
     if signed_at < now - past:
-        return Refused(f"the signature is older than {past}")
+        return Refused(f"the signature is older than {_said(past)}")
     if signed_at > now + future:
-        return Refused(f"the signed time lies more than {future} ahead")
+        return Refused(f"the signed time lies more than {_said(future)} ahead")
     return None
 
 
@@ -46,3 +46,8 @@ def header_bytes(value: str) -> bytes:
         return value.encode("latin-1")
     except UnicodeEncodeError:
         return as_bytes(value)
+
+
+def _said(length: timedelta) -> str:
+    hours = length / timedelta(hours=1)
+    return f"{hours:g} h" if hours >= 1 else f"{length / timedelta(minutes=1):g} min"

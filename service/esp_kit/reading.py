@@ -1,6 +1,6 @@
 """How do the items of one delivery become events, so that a bad one costs only itself?"""
 
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable
 from itertools import islice
 
 import orjson
@@ -13,6 +13,7 @@ from service.model.words import EventKind
 
 MAX_EVENTS = 20_000  # four times the largest batch that an ESP documents; keeps the memory that a hostile body takes in bounds
 _MAX_FRAGMENT = 500
+_OTHER = EventKind.OTHER  # looked up once: an enum's member costs more than the comparison
 
 
 class NotAnEventError(HoppError):
@@ -30,13 +31,20 @@ def read_items(
 
     An event of kind `other` whose `name` is not among the `known` ones is reported as an unknown kind.
     """
-    found = list(islice(_each(items, read), MAX_EVENTS + 1))
-    events = [result for result in found[:MAX_EVENTS] if isinstance(result, Event)]
-    problems = [result for result in found[:MAX_EVENTS] if isinstance(result, Problem)] if len(events) < len(found) else []
-    if len(found) > MAX_EVENTS:
-        problems.append(Problem(error=f"only the first {MAX_EVENTS:,} events were read"))
-    other = EventKind.OTHER  # looked up once: an enum's member costs as much as the comparison
-    names = [name(event) for event in events if event.kind is other]
+    events: list[Event] = []
+    problems: list[Problem] = []
+    for item in items:
+        room = MAX_EVENTS + 1 - len(events) - len(problems)
+        if not room:
+            break
+        try:
+            events.extend(islice(read(_object(item)), room))  # what came before an error stays
+        except (NotAnEventError, UnreadableError) as error:
+            problems.append(problem_with(item, error))
+    if len(events) + len(problems) > MAX_EVENTS:
+        problems = [*problems[:MAX_EVENTS], Problem(error=f"only the first {MAX_EVENTS:,} events were read")]
+        del events[MAX_EVENTS + 1 - len(problems) :]
+    names = [name(event) for event in events if event.kind is _OTHER]
     unknown = {word for word in names if word is not None and word not in known}
     return Parsed(events=tuple(events), problems=tuple(problems), unknown_kinds=tuple(sorted(unknown)))
 
@@ -60,14 +68,6 @@ def event_type_in(item: JsonObject, key: str) -> str:
 def problem_with(item: object, error: HoppError) -> Problem:
     """Why the item is no event, with its beginning."""
     return Problem(error=str(error), fragment=_beginning(item))
-
-
-def _each(items: Iterable[object], read: Callable[[JsonObject], Iterable[Event]]) -> Iterator[Event | Problem]:
-    for item in items:
-        try:
-            yield from read(_object(item))
-        except (NotAnEventError, UnreadableError) as error:
-            yield problem_with(item, error)
 
 
 def _object(item: object) -> JsonObject:

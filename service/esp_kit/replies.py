@@ -15,14 +15,15 @@ _LOWEST_CODE, _HIGHEST_CODE = 200, 599
 _PLAIN = re.compile(r"([2-5]\d\d)[ -]([245]\.\d{1,3}\.\d{1,3})(?!\.?\d)")
 # `smtp; 550 …`, `smtp;550-5.1.1 …`, `RecipientError: 550 …`, `(250 2.0.0 …`
 _LEADING = re.compile(r"\s*(?:[A-Za-z][\w-]{0,39}[;:]\s*){0,2}\(?([2-5]\d\d)(?![\w.])")
-# `host mx1 said: 550 …`, `sent (250 OK)`, or any code that an enhanced code follows
-_EMBEDDED = re.compile(r"(?:[:;(>\]]\s?|\bsaid\s)([245][0-5]\d)(?=[ -]\S)|(?<![\w.])([245][0-5]\d)(?=[ -]#?\(?[245]\.\d{1,3}\.\d)")
-_NEXT_ENHANCED = re.compile(r"[ -]{1,2}[#(\[]?([245]\.\d{1,3}\.\d{1,3})(?!\.?\d)")
+# `host mx1 said: 550 …`, `sent (250 OK)`, `… error 550-'…'` of Cisco's gateways, or any code that an enhanced code follows
+_EMBEDDED = re.compile(r"(?:[:;(<>\]]\s?|\bsaid\s)([245][0-5]\d)(?=[ -]\S)|(?<![\w.])([245][0-5]\d)(?=-'|[ -]#?\(?[245]\.\d{1,3}\.\d)")
+_NEXT_ENHANCED = re.compile(r"[ -]{1,2}[#('\[]?([245]\.\d{1,3}\.\d{1,3})(?!\.?\d)")
 # subjects end at 7 (RFC 3463, section 3), which keeps most version numbers out
 _ENHANCED = re.compile(r"(?<![\w.])([245]\.[0-7]\.\d{1,3})(?!\.?\d)")
 _ENHANCED_FIELD = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
 _STAGE = re.compile(
-    r"\b(?:in reply to|in response to|reply to|response to|after|during)\s+(?:the\s+|pipelined\s+|sending\s+)*"
+    r"\b(?:in reply to|in response to|reply to|response to|after|during|for(?=\s(?:mail from|rcpt to) command))"
+    r"\s+(?:the\s+|pipelined\s+|sending\s+)*"
     r"(initial connection|connect|ehlo|helo|lhlo|mail from|rcpt to|end of (?:message|data)|data)\b"
 )
 
@@ -69,8 +70,10 @@ def read_reply(words: str | None, *, code: object = None, enhanced: object = Non
     if not words:
         return Reply(None, own_code, own_enhanced, own_stage)
     words = words[:MAX_DIAGNOSTIC]
-    told_code, told_enhanced = _codes_in(words)
-    return Reply(words, own_code or told_code, own_enhanced or told_enhanced, own_stage or _stage_in(words))
+    if own_code is None or (own_enhanced is None and "." in words):
+        told_code, told_enhanced = _codes_in(words)
+        own_code, own_enhanced = own_code or told_code, own_enhanced or told_enhanced
+    return Reply(words, own_code, own_enhanced, own_stage or _stage_in(words))
 
 
 def smtp_code_of(value: object) -> int | None:

@@ -34,9 +34,10 @@ _SIGNED_FIELDS = {
     UNSUBSCRIPTION: _ABOUT_SUBSCRIPTION,
 }
 _HASHES: dict[str, hashes.HashAlgorithm] = {"1": hashes.SHA1(), "2": hashes.SHA256()}  # noqa: S303 - Amazon's version 1 is SHA-1
-_HOST = r"https://sns\.[a-zA-Z0-9-]{3,63}\.amazonaws\.com(?:\.cn)?"
-_CERTIFICATE_URL = re.compile(_HOST + r"/SimpleNotificationService-[a-zA-Z0-9]{1,128}\.pem", re.ASCII)
-_SUBSCRIBE_URL = re.compile(_HOST + r"/\?[!-\"$-\[\]-~]{1,2000}", re.ASCII)  # printable, no fragment, no backslash
+VERSIONS = tuple(_HASHES)  # of signatures
+_TOPIC_ARN = re.compile(r"arn:aws[a-z-]{0,20}:sns:([a-z]{2}[a-z0-9-]{1,38}):[0-9]{1,20}:[A-Za-z0-9_-]{1,256}(?:\.fifo)?", re.ASCII)
+_CERTIFICATE_PATH = re.compile(r"/SimpleNotificationService-[a-zA-Z0-9]{1,128}\.pem", re.ASCII)
+_SUBSCRIBE_PATH = re.compile(r"/\?[!-\"$-\[\]-~]{1,2000}", re.ASCII)  # printable, no fragment, no backslash
 
 
 def envelope_in(body: bytes) -> JsonObject | None:
@@ -56,25 +57,31 @@ def verify_envelope(envelope: JsonObject, trust: SourceTrust, now: datetime) -> 
     if refused:
         return refused
     version = text(envelope, "SignatureVersion")
-    if version not in _HASHES or version not in trust.options.get("signature_versions", tuple(_HASHES)):
+    if version not in _HASHES or version not in trust.options.get("signature_versions", VERSIONS):
         return Refused("the SNS signature version is not accepted")
     url = certificate_url(envelope)
     if url is None:
-        return Refused("the SNS certificate's address is not Amazon's")
+        return Refused("the SNS certificate's address is not Amazon's for the topic's region")
     return _verify_signature(envelope, trust, now, url=url, version=version)
 
 
+def region_of(topic_arn: str) -> str | None:
+    """The region in a topic's ARN; None where it is no ARN of an SNS topic."""
+    found = _TOPIC_ARN.fullmatch(topic_arn)
+    return found[1] if found else None
+
+
 def certificate_url(envelope: JsonObject) -> str | None:
-    """Where the signing certificate lies, if that is a place where Amazon keeps them."""
+    """Where the signing certificate lies, if that is a place where Amazon keeps those of the topic's region."""
     url = text(envelope, "SigningCertURL") or text(envelope, "SigningCertUrl")
-    return url if url and _CERTIFICATE_URL.fullmatch(url) else None
+    return url if url and _is_at_amazon(url, envelope, _CERTIFICATE_PATH) else None
 
 
 def confirmation_in(envelope: JsonObject) -> ConfirmSubscription:
     """The act that confirms the subscription; raises where the address is no confirmation of this very topic at Amazon."""
     url = text(envelope, "SubscribeURL", limit=3_000) or ""
-    if not _SUBSCRIBE_URL.fullmatch(url):
-        raise NotAnEventError("the SubscribeURL is not Amazon's")
+    if not _is_at_amazon(url, envelope, _SUBSCRIBE_PATH):
+        raise NotAnEventError("the SubscribeURL is not Amazon's for the topic's region")
     asked = parse_qs(urlsplit(url).query, keep_blank_values=True)
     if asked.get("Action") != ["ConfirmSubscription"]:
         raise NotAnEventError("the SubscribeURL does not ask for Action=ConfirmSubscription")
@@ -90,6 +97,15 @@ def string_to_sign(envelope: JsonObject) -> bytes | None:
     if not present or not all(isinstance(value, str) for _, value in present):
         return None
     return as_bytes("".join(f"{name}\n{value}\n" for name, value in present))
+
+
+def _is_at_amazon(url: str, envelope: JsonObject, path: re.Pattern[str]) -> bool:
+    """Is it on the one host that speaks for the topic? A post must not choose whom we call."""
+    region = region_of(text(envelope, "TopicArn") or "")
+    if region is None:
+        return False
+    host = f"https://sns.{region}.amazonaws.com" + (".cn" if region.startswith("cn-") else "")
+    return url.startswith(host) and path.fullmatch(url, len(host)) is not None
 
 
 def _verify_signature(envelope: JsonObject, trust: SourceTrust, now: datetime, *, url: str, version: str) -> Verification:

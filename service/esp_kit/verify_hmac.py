@@ -26,7 +26,9 @@ def verify_hex_of_body(request: WebhookRequest, trust: SourceTrust, *, header: s
 
 def verify_timestamped_hex(request: WebhookRequest, trust: SourceTrust, now: datetime, *, header: str) -> Verification:
     """HMAC-SHA256 over `time.body` in a header `t=…,v1=…`."""
-    parts = [part.strip().partition("=") for part in request.headers.get(header, "").split(",")]
+    if not request.headers.get(header):
+        return NO_SIGNATURE
+    parts = [part.strip().partition("=") for part in request.headers[header].split(",")]
     signed_at = next((value for name, _, value in parts if name == "t"), "")
     refused = refuse_age(moment_of(signed_at), now, past=SHORT_WINDOW, future=SHORT_WINDOW)
     if refused:
@@ -60,11 +62,14 @@ def verify_token(
     timestamp: str, token: str, signatures: Iterable[str], trust: SourceTrust, now: datetime, *, past: timedelta
 ) -> Verification:
     """HMAC-SHA256 over `time` and `token` in hex: the body is not covered, so a token must not be believed twice."""
+    signatures = tuple(signatures)
+    if not signatures:
+        return NO_SIGNATURE
     refused = refuse_age(moment_of(timestamp), now, past=past, future=timedelta(hours=1))
     if refused:
         return refused
     results = [_verify_hex(as_bytes(timestamp + token), signature, trust.secrets) for signature in signatures]
-    return next((result for result in results if not isinstance(result, Refused)), results[0] if results else NO_SIGNATURE)
+    return next((result for result in results if not isinstance(result, Refused)), results[0])
 
 
 def verify_url_and_form(

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from service.esp_kit.adapter import Verification
 from service.esp_kit.proof import NO_SECRET, NO_SIGNATURE, as_bytes, verdict
 
+SHA256 = hashes.SHA256()
 PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 
 
@@ -24,13 +25,13 @@ def verify_ecdsa(message: bytes, signature: str, secrets: Iterable[str]) -> Veri
     return verdict(proven=any([ecdsa_holds(key, given, message) for key in keys])) if given else NO_SIGNATURE
 
 
-def verify_rsa(message: bytes, signature: str, secrets: Iterable[str]) -> Verification:
-    """RSA with PKCS#1 v1.5 over SHA-256, the signature in Base64; a secret is a public key, DER in Base64 or PEM."""
+def verify_rsa(message: bytes, signature: str, secrets: Iterable[str], algorithm: hashes.HashAlgorithm = SHA256) -> Verification:
+    """RSA with PKCS#1 v1.5, the signature in Base64; a secret is a public key, DER in Base64 or PEM."""
     keys = [key for secret in secrets if isinstance(key := public_key(secret), rsa.RSAPublicKey)]
     if not keys:
         return NO_SECRET
     given = decoded(signature)
-    return verdict(proven=any([rsa_holds(key, given, message, hashes.SHA256()) for key in keys])) if given else NO_SIGNATURE
+    return verdict(proven=any([rsa_holds(key, given, message, algorithm) for key in keys])) if given else NO_SIGNATURE
 
 
 @lru_cache(maxsize=256)
@@ -44,6 +45,16 @@ def public_key(written: str) -> PublicKey | None:
     except (ValueError, UnsupportedAlgorithm):
         return None
     return key if isinstance(key, PublicKey) else None
+
+
+def is_ecdsa_key(secret: str) -> bool:
+    """Can `verify_ecdsa` do anything with it?"""
+    return isinstance(public_key(secret), ec.EllipticCurvePublicKey)
+
+
+def is_rsa_key(secret: str) -> bool:
+    """Can `verify_rsa` do anything with it?"""
+    return isinstance(public_key(secret), rsa.RSAPublicKey)
 
 
 def decoded(written: str) -> bytes:

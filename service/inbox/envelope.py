@@ -5,15 +5,14 @@ import struct
 import orjson
 import zstandard
 
+from service.inbox.packing import pack, unpack
 from service.model.errors import HoppError
 from service.model.events import Delivery
 from service.model.moments import from_us, to_us
 
 _VERSION = 1
 _PREFIX = struct.Struct(">BI")
-_LEVEL = 1
 _PACK_FROM_BYTES = 1_000  # below that zstd saves less than it costs
-_LARGEST_BODY = 1 << 30
 
 
 class UnknownEnvelopeError(HoppError):
@@ -35,7 +34,7 @@ def seal(delivery: Delivery) -> bytes:
             "is_packed": is_packed,
         }
     )
-    body = zstandard.ZstdCompressor(level=_LEVEL).compress(delivery.body) if is_packed else delivery.body
+    body = pack(delivery.body) if is_packed else delivery.body
     return b"".join((_PREFIX.pack(_VERSION, len(header)), header, body))
 
 
@@ -48,7 +47,7 @@ def unseal(message: bytes) -> Delivery:
         start = _PREFIX.size + length
         header = orjson.loads(message[_PREFIX.size : start])
         is_packed = header.pop("is_packed")
-        body = zstandard.ZstdDecompressor().decompress(message[start:], max_output_size=_LARGEST_BODY) if is_packed else message[start:]
+        body = unpack(message[start:]) if is_packed else message[start:]
         return Delivery(received_at=from_us(header.pop("received_us")), body=body, **header)
     except (struct.error, ValueError, KeyError, TypeError, AttributeError, zstandard.ZstdError) as error:
         raise UnknownEnvelopeError(f"It cannot be read ({type(error).__name__}).") from error

@@ -5,12 +5,26 @@ any moment: `append` returns only once the delivery is durable, and a delivery l
 worst that can happen is that one is taken twice. Every method raises InboxUnavailableError where the inbox does not answer.
 """
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
+from service.model.errors import HoppError
 from service.model.events import Delivery
+
+
+class WorkerAlreadyRunningError(HoppError):
+    """Another worker holds this inbox, which serves exactly one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceWaiting:
+    """How much of one source waits, among the oldest deliveries."""
+
+    waiting: int
+    oldest_received_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +33,7 @@ class InboxState:
 
     waiting: int
     oldest_received_at: datetime | None
+    sources: Mapping[str, SourceWaiting] | None = None  # None where the inbox cannot tell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,13 +70,21 @@ class Inbox(Protocol):
         """
 
     def take(self, limit: int) -> AbstractContextManager[Batch]:
-        """Hold up to `limit` deliveries until the block ends; those not `done` by then wait again."""
+        """Hold up to `limit` deliveries, fewer where they are large, until the block ends; those not `done` by then wait again."""
 
     def state(self) -> InboxState:
         """How much waits; cheap enough for every scrape of /metrics."""
 
     def close(self) -> None:
         """Give back files and connections."""
+
+
+@runtime_checkable
+class Exclusive(Protocol):
+    """An inbox that may serve one worker at a time."""
+
+    def hold(self) -> None:
+        """Be that worker until closed; raises WorkerAlreadyRunningError where another one is."""
 
 
 @runtime_checkable

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from service.model.values import passing
 from service.model.words import (
     Doubt,
     EventKind,
@@ -18,7 +19,7 @@ from service.model.words import (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@passing(frozen=True, slots=True, kw_only=True)
 class Delivery:
     """One webhook POST as it came in: what waits in the inbox.
 
@@ -35,7 +36,7 @@ class Delivery:
     query: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@passing(frozen=True, slots=True, kw_only=True)
 class Event:
     """One thing that happened to one mail for one recipient, in the schema all ESPs share.
 
@@ -102,7 +103,7 @@ class ConfirmSubscription:
     url: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@passing(frozen=True, slots=True, kw_only=True)
 class OneTimeProof:
     """A signed token that vouches for one event only: seen again with another event, it was forged (Mailgun)."""
 
@@ -110,7 +111,7 @@ class OneTimeProof:
     subject: str  # the event it vouches for
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@passing(frozen=True, slots=True, kw_only=True)
 class Parsed:
     """All that an adapter reads from one delivery."""
 

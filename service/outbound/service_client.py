@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import urllib3
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, NewConnectionError
 
 from service.model.errors import RemoteUnavailableError
 
@@ -59,7 +59,10 @@ class ServiceClient:
             answer = self._pool.request(
                 method, f"{self.base_url}{path}", body=body, headers=headers, fields=query, redirect=False, decode_content=True
             )
+        except NewConnectionError as error:
+            message = f"Nothing answers at {self.base_url}. Start it in another terminal: make run"
+            raise RemoteUnavailableError(message) from error
         except HTTPError as error:
-            message = f"Nothing answers at {self.base_url} ({type(error).__name__}). Start it in another terminal: make run"
+            message = f"{self.base_url} gives no whole answer ({type(error).__name__}). Is it overloaded, or no Hopp? Its log says why."
             raise RemoteUnavailableError(message) from error
         return Answer(status=answer.status, body=answer.data)

@@ -52,20 +52,21 @@ def update_domains(
 def _domain_changes(new: Sequence[Incoming], cells: Mapping[bytes, Cell]) -> dict[str, DomainChange]:
     changes: dict[str, DomainChange] = defaultdict(DomainChange)
     for item in new:
-        if not item.is_attempt:
+        labelled = item.labelled
+        cell, occurred_us = cells.get(labelled.key), labelled.occurred_us
+        if cell is None:
             continue
-        labelled, cell = item.labelled, cells[item.labelled.key]
         change = changes[labelled.domain]
         if labelled.is_gateway_by_host:
             change.gateway_by_host = labelled.gateway
         else:
             change.gateway_by_words = change.gateway_by_words or labelled.gateway
-        change.newest_us = max(change.newest_us, labelled.occurred_us)
-        if cell in HARD_CELLS:
-            change.hard_us = max(change.hard_us, labelled.occurred_us)
+        change.newest_us = max(change.newest_us, occurred_us)
+        if cell in DELIVERED_CELLS:
+            change.delivered_us.append(occurred_us)
+        elif cell in HARD_CELLS:
+            change.hard_us = max(change.hard_us, occurred_us)
             change.hard_sources.add(item.source.id)
-        elif cell in DELIVERED_CELLS:
-            change.delivered_us.append(labelled.occurred_us)
     return changes
 
 

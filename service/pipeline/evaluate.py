@@ -5,6 +5,7 @@ Evaluation holds a lease, so that however many workers run, exactly one decides.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import structlog
 
@@ -12,6 +13,7 @@ from service.alerting.holding import DueCheck
 from service.alerting.lifecycle import Alert, Change, after_check, after_sweep, judge
 from service.alerting.policy import Policy
 from service.model.moments import HOUR_US, SECOND_US
+from service.pipeline.retain import Housekeeper
 from service.pipeline.watch import SourceWatch
 from service.store import alerts as store
 from service.store import proofs
@@ -26,6 +28,12 @@ _PROOFS_KEPT_US = 72 * HOUR_US  # longer than any adapter's replay window
 _AWAY_US = HOUR_US  # nobody held the lease for so long: Hopp was away, and may have been deaf
 
 
+class _Transition(NamedTuple):
+    id: str
+    alert: Alert
+    change: Change
+
+
 @dataclass(slots=True)
 class Evaluator:
     """Takes due checks and sweeps firing alerts, whenever it is asked and it is time."""
@@ -34,6 +42,7 @@ class Evaluator:
     policy: Policy
     holder: str
     watch: SourceWatch = field(default_factory=SourceWatch)
+    housekeeper: Housekeeper | None = None
     _swept_us: int = 0
     _scaled_us: int = 0
     _watched_from_us: int = 0
@@ -58,11 +67,18 @@ class Evaluator:
             if sweeps:
                 changed += self._sweep(connection, now_us)
                 self._swept_us = now_us
-        for alert, change in changed:
-            log.info("alert_changed", domain=alert.domain, change=change, severity=alert.severity, state=alert.state)
+        for transition in changed:
+            _tell(transition)
         if sweeps and is_caught_up:
             self._look_at_sources(now_us)
-        return changed
+        if sweeps and self.housekeeper is not None:
+            self.housekeeper.look(now_us)
+        return [(alert, change) for _, alert, change in changed]
+
+    def release(self, now_us: int) -> None:
+        """Let another worker evaluate from now on: this one stops."""
+        with self.database.write() as connection:
+            store.release_lease(connection, _LEASE, self.holder, now_us=now_us)
 
     def _look_at_sources(self, now_us: int) -> None:
         """A transaction of its own: what is wrong with a source must not hold up the alerts of the domains."""
@@ -84,7 +100,7 @@ class Evaluator:
         self._scaled_us = now_us
         proofs.forget_proofs(connection, now_us - _PROOFS_KEPT_US)
 
-    def _check(self, connection: Connection, due: Mapping[str, DueCheck], now_us: int) -> list[tuple[Alert, Change]]:
+    def _check(self, connection: Connection, due: Mapping[str, DueCheck], now_us: int) -> list[_Transition]:
         if not due:
             return []
         views = store.load_views(connection, list(due), self.policy)
@@ -98,18 +114,35 @@ class Evaluator:
                 continue
             alert, change = outcome
             evidence = store.load_evidence(connection, alert, due[domain].widest_us)
-            alert_id = None if known is None or change is Change.OPENED else known.id
-            store.save_alert(connection, alert, change, alert_id=alert_id, evidence=evidence, now_us=now_us)
+            known_id = None if known is None or change is Change.OPENED else known.id
+            alert_id = store.save_alert(connection, alert, change, alert_id=known_id, evidence=evidence, now_us=now_us)
             if change is not Change.REFRESHED:
-                changed.append(outcome)
+                changed.append(_Transition(alert_id, alert, change))
         return changed
 
-    def _sweep(self, connection: Connection, now_us: int) -> list[tuple[Alert, Change]]:
+    def _sweep(self, connection: Connection, now_us: int) -> list[_Transition]:
         closed = []
         for stored, recovery in store.load_firing(connection).values():
             outcome = after_sweep(stored.alert, recovery, now_us=now_us, policy=self.policy)
             if outcome is None:
                 continue
             store.save_alert(connection, *outcome, alert_id=stored.id, evidence=None, now_us=now_us)
-            closed.append(outcome)
+            closed.append(_Transition(stored.id, *outcome))
         return closed
+
+
+def _tell(transition: _Transition) -> None:
+    """In the words and with the figures of the alert that the API gives under this id."""
+    alert = transition.alert
+    counts = alert.finding.decision.counts
+    log.info(
+        "alert_changed",
+        alert=transition.id,
+        domain=alert.domain,
+        change=transition.change,
+        severity=alert.severity,
+        state=alert.state,
+        reported_hard=counts.k,
+        attempts=counts.n,
+        window_hours=alert.finding.window_hours,
+    )

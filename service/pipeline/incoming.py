@@ -1,14 +1,13 @@
 """What does the pipeline know of an event that is about to be recorded?"""
 
-from dataclasses import dataclass
-
-from service.alerting.counting import ATTEMPT_KINDS, Attempt, attempt
+from service.alerting.counting import Attempt
 from service.model.moments import hour_of
+from service.model.values import passing
 from service.pipeline.labelling import LabelledEvent
 from service.store.ingest import HourlyKey, SourceRow
 
 
-@dataclass(frozen=True, slots=True)
+@passing(frozen=True, slots=True)
 class Incoming:
     """A labelled event and how it came."""
 
@@ -24,33 +23,13 @@ class Incoming:
         return self.labelled.event.recipient
 
     @property
-    def is_attempt(self) -> bool:
-        """True where it is counted in rates: delivered or bounced, to somebody, by no test source."""
-        labelled = self.labelled
-        is_final = labelled.event.kind in ATTEMPT_KINDS
-        return is_final and bool(labelled.domain) and not self.source.is_test
-
-    @property
-    def attempt(self) -> Attempt:
-        """The event as the fold of its recipient sees it."""
-        labelled = self.labelled
-        return attempt(
-            kind=labelled.event.kind,
-            occurred_us=labelled.occurred_us,
-            key=labelled.key,
-            is_hard=labelled.counts_as_hard,
-            phase=labelled.event.phase,
-            message_id=labelled.event.message_id,
-        )
+    def attempt(self) -> Attempt | None:
+        """The event as the fold of its recipient sees it; None where it is in no rate: no attempt, or a test source."""
+        return None if self.source.is_test else self.labelled.attempt
 
     @property
     def hourly_key(self) -> HourlyKey:
         """The row of the hourly roll-up that it is counted in."""
         labelled = self.labelled
-        return (
-            labelled.domain,
-            hour_of(labelled.occurred_us),
-            self.source.id,
-            labelled.event.sending_ip or "",
-            labelled.event.campaign or "",
-        )
+        event = labelled.event
+        return (labelled.domain, hour_of(labelled.occurred_us), self.source.id, event.sending_ip or "", event.campaign or "")

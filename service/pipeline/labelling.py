@@ -1,20 +1,25 @@
 """What does an event mean once its answer was read? Label, gateway, filing time, and whether it counts as a hard bounce."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 
+from service.alerting.counting import ATTEMPT_KINDS, Attempt, attempt
 from service.classify.domains import DomainBook
 from service.classify.engine import Classifier
 from service.classify.gateways import GatewayTable
 from service.classify.reply import Reply
 from service.model.events import Classification, Event
-from service.model.moments import EPOCH, MICROSECOND, SECOND_US
+from service.model.moments import SECOND_US, to_us
+from service.model.values import passing
 from service.model.words import EventKind, Persistence, ReportedType
 from service.pipeline.fitting import fitted
 
-_AHEAD_US = 600 * SECOND_US  # one wrong clock must not move a domain's windows
+AHEAD_US = 600 * SECOND_US  # one wrong clock must not move a domain's windows
 ANSWERED = frozenset({EventKind.BOUNCED, EventKind.DEFERRED, EventKind.REJECTED})
 _SAYS_NOTHING = frozenset({None, ReportedType.UNDETERMINED})
+_BOUNCED = EventKind.BOUNCED  # looked up once: an enum's member costs more than the comparison
+_HOSTS_KEPT = 8_192
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +31,7 @@ class Labels:
     domains: DomainBook
 
 
-@dataclass(frozen=True, slots=True)
+@passing(frozen=True, slots=True)
 class LabelledEvent:
     """An event with everything that is known of it before the database is asked."""
 
@@ -39,9 +44,10 @@ class LabelledEvent:
     is_gateway_by_host: bool  # named by the server's name, which is surer than the words of an answer
     counts_as_hard: bool
     domain: str
+    attempt: Attempt | None  # as the fold of its recipient sees it; None where it is none
 
 
-@dataclass(frozen=True, slots=True)
+@passing(frozen=True, slots=True)
 class ReadAnswer:
     """What the server's answer to one mail means."""
 
@@ -56,10 +62,10 @@ def read_answer(event: Event, labels: Labels) -> ReadAnswer:
     classification = _classify(event, labels) if event.kind in ANSWERED else None
     by_host = gateway_by_host(event.remote_host, labels)
     return ReadAnswer(
-        classification=classification,
-        gateway=by_host or _gateway_by_words(classification, labels),
-        is_gateway_by_host=bool(by_host),
-        counts_as_hard=_counts_as_hard(event, classification),
+        classification,
+        by_host or _gateway_by_words(classification, labels),
+        bool(by_host),
+        _counts_as_hard(event, classification),
     )
 
 
@@ -67,21 +73,35 @@ def label(event: Event, *, source: str, received_us: int, labels: Labels) -> Lab
     """Classify one event and decide how it is filed."""
     event = fitted(event)
     answer = read_answer(event, labels)
-    occurred_us = received_us if event.occurred_at is None else (event.occurred_at - EPOCH) // MICROSECOND
-    reported_us = None
-    if occurred_us > received_us + _AHEAD_US:
-        occurred_us, reported_us = received_us, occurred_us
+    occurred_us, reported_us = _filed(event, received_us)
+    key = event_key(event, source)
+    domain = event.recipient.rpartition("@")[2] if event.recipient else ""
+    is_attempt = bool(domain) and event.kind in ATTEMPT_KINDS
     return LabelledEvent(
-        event=event,
-        key=event_key(event, source),
-        occurred_us=occurred_us,
-        reported_us=reported_us,
-        classification=answer.classification,
-        gateway=answer.gateway,
-        is_gateway_by_host=answer.is_gateway_by_host,
-        counts_as_hard=answer.counts_as_hard,
-        domain=event.recipient.rpartition("@")[2] if event.recipient else "",
+        event,
+        key,
+        occurred_us,
+        reported_us,
+        answer.classification,
+        answer.gateway,
+        answer.is_gateway_by_host,
+        answer.counts_as_hard,
+        domain,
+        attempt_of(event, key, occurred_us, is_hard=answer.counts_as_hard) if is_attempt else None,
     )
+
+
+def _filed(event: Event, received_us: int) -> tuple[int, int | None]:
+    """The moment it is filed at, and the ESP's own where that cannot be believed."""
+    if event.occurred_at is None:
+        return received_us, None
+    occurred_us = to_us(event.occurred_at)
+    return (received_us, occurred_us) if occurred_us > received_us + AHEAD_US else (occurred_us, None)
+
+
+def attempt_of(event: Event, key: bytes, occurred_us: int, *, is_hard: bool) -> Attempt:
+    """The attempt that a delivered or bounced event is."""
+    return attempt(kind=event.kind, occurred_us=occurred_us, key=key, is_hard=is_hard, phase=event.phase, message_id=event.message_id)
 
 
 def event_key(event: Event, source: str) -> bytes:
@@ -111,7 +131,12 @@ def _classify(event: Event, labels: Labels) -> Classification:
 
 def gateway_by_host(remote_host: str | None, labels: Labels) -> str:
     """The security gateway that a server's name gives away; '' = none known."""
-    gateway = labels.gateways.find(remote_host) if remote_host else None
+    return _security_gateway(remote_host, labels.gateways) if remote_host else ""
+
+
+@lru_cache(maxsize=_HOSTS_KEPT)  # the mail of a day meets the same few thousand servers again and again
+def _security_gateway(host: str, gateways: GatewayTable) -> str:
+    gateway = gateways.find(host)
     return gateway.vendor if gateway is not None and gateway.is_security_gateway else ""
 
 
@@ -122,7 +147,7 @@ def _gateway_by_words(classification: Classification | None, labels: Labels) -> 
 
 def _counts_as_hard(event: Event, classification: Classification | None) -> bool:
     """What the ESP reported; only where it says nothing, what the answer says."""
-    if event.kind is not EventKind.BOUNCED:
+    if event.kind is not _BOUNCED:
         return False
     if event.reported_type in _SAYS_NOTHING:
         return classification is not None and classification.persistence is Persistence.PERMANENT

@@ -1,14 +1,16 @@
 """What happens to a batch of deliveries, in which order, in which transaction?
 
     read (parse, label; no database) -> one transaction: skip what was processed before, check one-time proofs,
-    archive, record events, count outcomes -> commit. Only then may the batch leave the inbox.
+    keep events, archive, roll up, count outcomes -> commit. Only then may the batch leave the inbox.
 
 One delivery that cannot be processed never costs the others: the batch is redone one by one and the bad one quarantined.
 """
 
+import gc
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
 import orjson
@@ -20,9 +22,11 @@ from service.esp_kit.adapter import Adapter
 from service.model.errors import HoppError, UnreadableError
 from service.model.events import ConfirmSubscription, Delivery, Parsed, Problem
 from service.model.moments import hour_of, to_us
+from service.model.values import passing
 from service.pipeline.incoming import Incoming
 from service.pipeline.labelling import LabelledEvent, Labels, label
-from service.pipeline.record import record
+from service.pipeline.record import keep, roll_up
+from service.pipeline.telling import tell_quarantined
 from service.store import ingest, proofs
 from service.store.database import Connection, Database, DatabaseUnavailableError
 from service.store.ingest import SourceRow
@@ -32,6 +36,9 @@ PROCESSED, QUARANTINED, NOT_AUTHENTIC = "processed", "quarantined", "not_authent
 _ERROR_CHARACTERS = 2_000
 _ARCHIVE_LEVEL = 1
 _TRIES = 2
+_RACES = 3  # lost to other workers in a row, before the batch waits
+_OUTCOMES = ("deliveries", "not_authentic", "events", "duplicates", "unknown_kinds", "from_the_future", "problems", "quarantined")
+_FORGED = (1, 1, 0, 0, 0, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +53,12 @@ class Tools:
     perform: Callable[[ConfirmSubscription, str], None]  # the act and its source; raises HoppError where it fails
 
 
-@dataclass(frozen=True, slots=True)
+@passing(frozen=True, slots=True)
 class ReadDelivery:
     """A delivery and what its adapter read from it."""
 
     delivery: Delivery
+    received_us: int
     parsed: Parsed
     labelled: tuple[LabelledEvent, ...]
 
@@ -79,10 +87,27 @@ def process(deliveries: Sequence[Delivery], tools: Tools, *, now_us: int) -> Pro
     """Process a batch, durably. Raises DatabaseUnavailableError where nothing could be done: the batch then stays where it is."""
     if not deliveries:
         return Processed()
+    with _collector_at_rest():
+        return _process(deliveries, tools, now_us=now_us)
+
+
+@contextmanager
+def _collector_at_rest() -> Iterator[None]:
+    """It would walk through a batch again and again while that grows, for an eighth of the time; and a batch holds no cycles."""
+    was_at_work = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_at_work:
+            gc.enable()
+
+
+def _process(deliveries: Sequence[Delivery], tools: Tools, *, now_us: int) -> Processed:
     read = [read_delivery(delivery, tools) for delivery in deliveries]
     for _ in range(_TRIES):
         try:
-            return _commit(read, tools, now_us=now_us)
+            return _commit_unraced(read, tools, now_us=now_us)
         except (DatabaseUnavailableError, ingest.RacedError):
             raise  # nothing that the data is to blame for: the batch stays where it is
         except Exception as error:  # whatever it was: once more, for another worker may have been first; then one by one
@@ -92,31 +117,35 @@ def process(deliveries: Sequence[Delivery], tools: Tools, *, now_us: int) -> Pro
     return sum((_alone(item, tools, now_us=now_us) for item in read), Processed())
 
 
+def _commit_unraced(read: Sequence[ReadDelivery], tools: Tools, *, now_us: int) -> Processed:
+    """Whoever wrote the same people first has committed by the time that we hear of it, so the next try mostly finds them."""
+    for _ in range(_RACES):
+        try:
+            return _commit(read, tools, now_us=now_us)
+        except ingest.RacedError:
+            log.info("batch_raced", deliveries=len(read))
+    return _commit(read, tools, now_us=now_us)
+
+
 def _alone(item: ReadDelivery, tools: Tools, *, now_us: int) -> Processed:
     try:
         return _commit([item], tools, now_us=now_us)
     except (DatabaseUnavailableError, ingest.RacedError):
         raise
     except Exception as error:
-        log.exception("delivery_quarantined", delivery=item.delivery.id, source=item.delivery.source)
+        log.exception("delivery_failed", delivery=item.delivery.id, source=item.delivery.source)
         problem = Problem(error=f"Could not be processed: {type(error).__name__}. Replay it once the cause is mended.")
-        return _commit([ReadDelivery(item.delivery, Parsed(problems=(problem,)), ())], tools, now_us=now_us)
+        return _commit([ReadDelivery(item.delivery, item.received_us, Parsed(problems=(problem,)), ())], tools, now_us=now_us)
 
 
 def read_delivery(delivery: Delivery, tools: Tools) -> ReadDelivery:
     """Parse and label one delivery; what cannot be read becomes a problem, never an error."""
     parsed = _parse(delivery, tools.adapters)
-    problems = [problem for act in parsed.acts if (problem := _perform(act, delivery, tools)) is not None]
-    if problems:
-        parsed = Parsed(
-            events=parsed.events,
-            problems=(*parsed.problems, *problems),
-            unknown_kinds=parsed.unknown_kinds,
-            proof=parsed.proof,
-        )
+    if parsed.acts:
+        parsed = _performed(parsed, delivery, tools)
     received_us = to_us(delivery.received_at)
-    labelled = tuple(label(event, source=delivery.source, received_us=received_us, labels=tools.labels) for event in parsed.events)
-    return ReadDelivery(delivery, parsed, labelled)
+    labelled = [label(event, source=delivery.source, received_us=received_us, labels=tools.labels) for event in parsed.events]
+    return ReadDelivery(delivery, received_us, parsed, tuple(labelled))
 
 
 def _parse(delivery: Delivery, adapters: Mapping[str, Adapter]) -> Parsed:
@@ -130,6 +159,12 @@ def _parse(delivery: Delivery, adapters: Mapping[str, Adapter]) -> Parsed:
     except Exception as error:
         log.exception("adapter_failed", delivery=delivery.id, source=delivery.source, esp=delivery.esp)
         return Parsed(problems=(Problem(error=f"The adapter {delivery.esp} failed: {type(error).__name__}. Report it, then replay."),))
+
+
+def _performed(parsed: Parsed, delivery: Delivery, tools: Tools) -> Parsed:
+    """What an adapter asks for is done; where that fails, it is a problem of the delivery."""
+    problems = [problem for act in parsed.acts if (problem := _perform(act, delivery, tools)) is not None]
+    return replace(parsed, problems=(*parsed.problems, *problems))
 
 
 def _perform(act: ConfirmSubscription, delivery: Delivery, tools: Tools) -> Problem | None:
@@ -152,50 +187,57 @@ def _commit(read: Sequence[ReadDelivery], tools: Tools, *, now_us: int) -> Proce
         )
         read = _not_archived(connection, read)
         forged = find_forged(connection, read, now_us)
-        genuine = [item for item in read if item.delivery.id not in forged]
-        batch = [_incoming(item, event, sources) for item in genuine for event in item.labelled]
-        recorded = record(connection, batch, policy=tools.policy, book=tools.labels.domains, now_us=now_us)
+        genuine = [item for item in read if item.delivery.id not in forged] if forged else read
+        recorded = keep(connection, _incoming(genuine, sources), tools.policy)
         duplicates = recorded.duplicates_by_delivery
         pack = zstandard.ZstdCompressor(level=_ARCHIVE_LEVEL).compress
         ingest.archive(connection, [_archive_row(item, sources, duplicates, forged, pack=pack) for item in read])
+        roll_up(connection, recorded, policy=tools.policy, book=tools.labels.domains, now_us=now_us)
         ingest.count_outcomes(connection, _outcomes(read, sources, duplicates, forged))
+    unread = [item for item in read if item.parsed.problems]
+    tell_quarantined((item.delivery, item.parsed.problems[0].error) for item in unread)
     return Processed(
         deliveries=len(read),
         events=len(recorded.kept),
         duplicates=duplicates.total(),
-        quarantined=sum(bool(item.parsed.problems) for item in read),
+        quarantined=len(unread),
         touched_domains=recorded.touched_domains,
     )
 
 
 def _not_archived(connection: Connection, read: Sequence[ReadDelivery]) -> list[ReadDelivery]:
     """What was processed before a crash is skipped whole; so is the same delivery twice in one batch."""
-    done = ingest.archived_ids(connection, sorted({item.delivery.id for item in read}))
+    done = ingest.archived_ids(connection, {item.delivery.id: item.received_us for item in read})
     return list({item.delivery.id: item for item in read if item.delivery.id not in done}.values())
 
 
 def find_forged(connection: Connection, read: Sequence[ReadDelivery], now_us: int) -> set[str]:
     """Ids of deliveries whose one-time token vouched for another event before."""
     claims: dict[bytes, bytes] = {}
-    holders: dict[str, tuple[bytes, bytes]] = {}
+    holders: list[tuple[str, bytes, bytes]] = []
     for item in read:
-        if item.parsed.proof is None:
+        proof = item.parsed.proof
+        if proof is None:
             continue
         # Whatever the source: a key is the account's, and two sources may share it.
-        key = _digest(f"{item.delivery.esp}\n{item.parsed.proof.token}")
-        subject = _digest(item.parsed.proof.subject)
+        key = _digest(f"{item.delivery.esp}\n{proof.token}")
+        subject = _digest(proof.subject)
         claims.setdefault(key, subject)
-        holders[item.delivery.id] = (key, subject)
+        holders.append((item.delivery.id, key, subject))
     vouched_for = proofs.claim_proofs(connection, claims, now_us)
-    return {id_ for id_, (key, subject) in holders.items() if vouched_for[key] != subject}
+    return {id_ for id_, key, subject in holders if vouched_for[key] != subject}
 
 
 def _digest(text: str) -> bytes:
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-def _incoming(item: ReadDelivery, event: LabelledEvent, sources: Mapping[str, SourceRow]) -> Incoming:
-    return Incoming(event, sources[item.delivery.source], item.delivery.id, to_us(item.delivery.received_at), teaches_lag=True)
+def _incoming(read: Sequence[ReadDelivery], sources: Mapping[str, SourceRow]) -> list[Incoming]:
+    return [
+        Incoming(event, sources[item.delivery.source], item.delivery.id, item.received_us, teaches_lag=True)
+        for item in read
+        for event in item.labelled
+    ]
 
 
 def state_of(item: ReadDelivery, *, is_forged: bool) -> tuple[str, str | None]:
@@ -222,14 +264,14 @@ def _archive_row(
     return (
         delivery.id,
         sources[delivery.source].id,
-        to_us(delivery.received_at),
+        item.received_us,
         state,
         0 if state == NOT_AUTHENTIC else len(item.labelled),
         duplicates[delivery.id],
         len(item.parsed.problems),
         error,
         delivery.content_type,
-        orjson.dumps(dict(delivery.headers)).decode(),
+        orjson.dumps(delivery.headers).decode(),
         delivery.query,
         pack(delivery.body),
     )
@@ -239,17 +281,20 @@ def _outcomes(
     read: Sequence[ReadDelivery], sources: Mapping[str, SourceRow], duplicates: Counter[str], forged: set[str]
 ) -> Counter[tuple[int, int, str]]:
     """Nothing disappears: whatever was received is counted under what became of it."""
-    counts: Counter[tuple[int, int, str]] = Counter()
+    shapes: Counter[tuple[int, int, tuple[int, ...]]] = Counter()
     for item in read:
-        source_id, hour = sources[item.delivery.source].id, hour_of(to_us(item.delivery.received_at))
-        counts[source_id, hour, "deliveries"] += 1
-        if item.delivery.id in forged:
-            counts[source_id, hour, "not_authentic"] += 1
-            continue
-        counts[source_id, hour, "events"] += len(item.labelled) - duplicates[item.delivery.id]
-        counts[source_id, hour, "duplicates"] += duplicates[item.delivery.id]
-        counts[source_id, hour, "unknown_kinds"] += len(item.parsed.unknown_kinds)
-        counts[source_id, hour, "from_the_future"] += sum(event.reported_us is not None for event in item.labelled)
-        counts[source_id, hour, "problems"] += len(item.parsed.problems)
-        counts[source_id, hour, "quarantined"] += bool(item.parsed.problems)
+        shape = _FORGED if item.delivery.id in forged else _shape(item, duplicates[item.delivery.id])
+        shapes[sources[item.delivery.source].id, hour_of(item.received_us), shape] += 1
+    counts: Counter[tuple[int, int, str]] = Counter()
+    for (source_id, hour, shape), deliveries in shapes.items():
+        for outcome, amount in zip(_OUTCOMES, shape, strict=True):
+            counts[source_id, hour, outcome] += amount * deliveries
     return +counts
+
+
+def _shape(item: ReadDelivery, duplicates: int) -> tuple[int, ...]:
+    """How often each of _OUTCOMES came of one delivery; of most deliveries the same."""
+    problems = len(item.parsed.problems)
+    from_the_future = sum([event.reported_us is not None for event in item.labelled])
+    events = len(item.labelled) - duplicates
+    return (1, 0, events, duplicates, len(item.parsed.unknown_kinds), from_the_future, problems, bool(problems))

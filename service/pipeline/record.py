@@ -12,16 +12,19 @@ import orjson
 from service.alerting.counting import Cell
 from service.alerting.policy import Policy
 from service.classify.domains import DomainBook
-from service.model.events import Event
+from service.model.events import Classification, Event
 from service.model.moments import hour_of
 from service.model.words import Label
 from service.pipeline.count import Counted, count
 from service.pipeline.domains import update_domains
 from service.pipeline.incoming import Incoming
-from service.store import ingest
+from service.store import ingest, kept
 from service.store.answers import ReplyKey, add_replies
 from service.store.database import Connection
 from service.store.ingest import RecipientRow
+
+_NOT_COUNTED = Cell.NOT_COUNTED
+_SAID_NOTHING = (None,) * 7  # as long as what _said gives
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,32 +34,53 @@ class Recorded:
     kept: tuple[Incoming, ...]
     duplicates_by_delivery: Counter[str]
     touched_domains: frozenset[str]
+    counted: Counted
 
 
 def record(connection: Connection, batch: Sequence[Incoming], *, policy: Policy, book: DomainBook, now_us: int) -> Recorded:
-    """Write a batch in the open transaction, and schedule the checks that it calls for.
+    """Write a batch in the open transaction, and schedule the checks that it calls for."""
+    recorded = keep(connection, batch, policy)
+    roll_up(connection, recorded, policy=policy, book=book, now_us=now_us)
+    return recorded
 
-    1. Recipients are locked before known events are looked up: after that, nobody else can add one of theirs.
+
+def keep(connection: Connection, batch: Sequence[Incoming], policy: Policy) -> Recorded:
+    """Write the people and the events of a batch: rows that hardly ever two workers want at once.
+
+    1. Recipients are locked before event keys are claimed: after that, nobody else can add one of theirs.
     2. Recipients are folded before anything is written: the cell is a column of the event, and new people are written once.
-    3. Domains, lags, checks and hours of replies come last: they are the rows that several workers want, and are held only
-       until the commit.
     """
-    unique = list({item.labelled.key: item for item in reversed(batch)}.values())[::-1]
-    known_people = ingest.lock_recipients(connection, list({item.address for item in unique if item.address}))
-    known_keys = ingest.known_event_keys(connection, [item.labelled.key for item in unique])
-    new = [item for item in unique if item.labelled.key not in known_keys]
-    counted = count(connection, new, known_people, policy)
+    unique = {item.labelled.key: item for item in reversed(batch)}  # of two copies the first one stays
+    known_people = ingest.lock_recipients(connection, list({item.address for item in batch if item.address}))
+    fresh_keys = kept.claim_event_keys(connection, {key: item.received_us for key, item in unique.items()})
+    fresh = {key: item for key, item in reversed(unique.items()) if key in fresh_keys}
+    new = tuple(fresh.values())
+    counted = count(connection, fresh, known_people, policy)
     ids = _save_people(connection, new, known_people, counted)
     ingest.insert_events(connection, [_event_row(item, ids, counted.cells) for item in new])
     ingest.change_cells(connection, counted.corrected)
-    ingest.add_hourly(connection, counted.hourly)
-    update_domains(connection, new, counted.cells, policy=policy, book=book, now_us=now_us)
-    add_replies(connection, _replies(new))
     return Recorded(
-        kept=tuple(new),
-        duplicates_by_delivery=Counter(item.delivery_id for item in batch) - Counter(item.delivery_id for item in new),
-        touched_domains=frozenset(item.labelled.domain for item in new if item.is_attempt),
+        kept=new,
+        duplicates_by_delivery=_duplicates(batch, new),
+        touched_domains=frozenset(domain for domain, *_ in counted.hourly),
+        counted=counted,
     )
+
+
+def roll_up(connection: Connection, recorded: Recorded, *, policy: Policy, book: DomainBook, now_us: int) -> None:
+    """Add a batch to hours, domains, lags, checks and replies.
+
+    It comes last in a transaction, for these are the rows that all workers want, and each holds them until its commit.
+    """
+    ingest.add_hourly(connection, recorded.counted.hourly)
+    update_domains(connection, recorded.kept, recorded.counted.cells, policy=policy, book=book, now_us=now_us)
+    add_replies(connection, _replies(recorded.kept))
+
+
+def _duplicates(batch: Sequence[Incoming], new: Sequence[Incoming]) -> Counter[str]:
+    if len(new) == len(batch):  # nearly always
+        return Counter()
+    return Counter(item.delivery_id for item in batch) - Counter(item.delivery_id for item in new)
 
 
 def _replies(new: Sequence[Incoming]) -> dict[ReplyKey, list[int]]:
@@ -82,29 +106,28 @@ def _save_people(connection: Connection, new: Sequence[Incoming], known: Mapping
 
 def _event_row(item: Incoming, ids: Mapping[str, int], cells: Mapping[bytes, Cell]) -> tuple[object, ...]:
     """The row of one event, in the order of EVENT_COLUMNS."""
-    labelled, event, said = item.labelled, item.labelled.event, item.labelled.classification
+    labelled = item.labelled
+    event, said = labelled.event, labelled.classification
     return (
         labelled.key,
         item.delivery_id,
         item.source.id,
         ids[event.recipient] if event.recipient else None,
         labelled.domain,
-        event.kind.value,
+        str(event.kind),
         labelled.occurred_us,
         labelled.reported_us,
         item.received_us,
-        int(cells.get(labelled.key, Cell.NOT_COUNTED)),
+        int(cells.get(labelled.key, _NOT_COUNTED)),
         event.esp,
-        event.phase.value,
-        event.reported_type and event.reported_type.value,
+        str(event.phase),
+        event.reported_type and str(event.reported_type),
         labelled.counts_as_hard,
-        *((said.label.value, said.group, said.persistence.value, said.doubt.value, said.rule) if said else (None,) * 5),
-        said and said.vendor,
-        said and said.evidence,
+        *(_said(said) if said else _SAID_NOTHING),
         labelled.gateway,
         event.smtp_code,
         event.enhanced_status_code,
-        event.smtp_stage and event.smtp_stage.value,
+        event.smtp_stage and str(event.smtp_stage),
         event.diagnostic,
         event.message_id,
         event.esp_event_id,
@@ -120,7 +143,17 @@ def _event_row(item: Incoming, ids: Mapping[str, int], cells: Mapping[bytes, Cel
     )
 
 
+def _said(said: Classification) -> tuple[str | None, ...]:
+    return (str(said.label), said.group, str(said.persistence), str(said.doubt), said.rule, said.vendor, said.evidence)
+
+
 def _extra(event: Event) -> str | None:
-    extra = {"tags": event.tags, "metadata": event.metadata, "subject": event.subject}
-    present = {name: value for name, value in extra.items() if value}
+    """Tags, metadata and subject as JSON, as far as there are any."""
+    present: dict[str, object] = {}
+    if event.tags:
+        present["tags"] = event.tags
+    if event.metadata:
+        present["metadata"] = event.metadata
+    if event.subject:
+        present["subject"] = event.subject
     return orjson.dumps(present).decode() if present else None

@@ -6,7 +6,7 @@ the second replay changes nothing.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
@@ -114,12 +114,12 @@ def _replay_in(
         for event in new.labelled
     ]
     recorded = record(connection, batch, policy=tools.policy, book=tools.labels.domains, now_us=now_us)
-    bringers = archive.load_bringers(connection, [item.labelled.key for item in batch])
+    brought = archive.load_brought(connection, {item.received_us for item in batch})
     kept = Counter(item.delivery_id for item in recorded.kept)
     replayed = [
         Replayed(
             archived=item,
-            now=_outcome(new, bringers, is_forged=item.delivery.id in forged),
+            now=_outcome(new, brought, is_forged=item.delivery.id in forged),
             events=kept[item.delivery.id],
         )
         for item, new in still
@@ -129,9 +129,9 @@ def _replay_in(
     return replayed
 
 
-def _outcome(read: ReadDelivery, bringers: Mapping[bytes, str], *, is_forged: bool) -> Outcome:
+def _outcome(read: ReadDelivery, brought: Collection[tuple[str, bytes]], *, is_forged: bool) -> Outcome:
     state, error = state_of(read, is_forged=is_forged)
-    own = {event.key for event in read.labelled if bringers.get(event.key) == read.delivery.id}
+    own = {event.key for event in read.labelled if (read.delivery.id, event.key) in brought}
     events = 0 if is_forged else len(read.labelled)
     return Outcome(
         state=state, event_count=events, duplicate_count=max(events - len(own), 0), problem_count=len(read.parsed.problems), error=error

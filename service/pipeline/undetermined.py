@@ -14,6 +14,8 @@ _MASKED = re.compile(r"\S?\*\*\*")
 _CODES = re.compile(r"(?:[245]\d\d )?(?:[245]\.\d{1,3}\.\d{1,3} )?")
 _NUMBER = re.compile(r"(?<![\w.#-])\d{1,3}(?![\w.-])")
 _VARIES = r"\S+"
+_WHOLE_LINE = r"^\S+ \S+ {}$"  # a tidied line begins with code and status, or a - for each
+_TELLING_LETTERS = 12  # a pattern with fewer stands in half of all answers
 _NO_TEXT = "(no text)"
 
 
@@ -31,11 +33,13 @@ class UnknownWording:
 
     @property
     def pattern(self) -> str | None:
-        """A rule's pattern that matches all of them; None where there are no words to match."""
+        """A rule's pattern that matches all of them, and a short one nothing else; None where there are no words to match."""
         words = _CODES.sub("", self.wording, count=1).strip()
         if words == _NO_TEXT or not re.search(r"[^\W\d_]", words):
             return None
-        return _VARIES.join(re.escape(part).replace(r"\ ", " ") for part in words.split("#"))
+        pattern = _VARIES.join(re.escape(part).replace(r"\ ", " ") for part in words.split("#"))
+        is_telling = sum(map(str.isalpha, words)) >= _TELLING_LETTERS
+        return pattern if is_telling else _WHOLE_LINE.format(pattern)
 
 
 @dataclass(slots=True)

@@ -1,6 +1,6 @@
 """What does a worker do all day? Take a batch, process it, let it leave the inbox; evaluate what is due; stop politely."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from threading import Event as Signal
@@ -9,7 +9,8 @@ import structlog
 
 from service.inbox.port import Inbox
 from service.model.errors import InboxUnavailableError
-from service.model.moments import to_us
+from service.model.events import Delivery
+from service.model.moments import SECOND_US, to_us
 from service.pipeline.evaluate import Evaluator
 from service.pipeline.process import Processed, Tools, process
 from service.store.answers import note_rules
@@ -17,6 +18,7 @@ from service.store.database import DatabaseUnavailableError
 
 log = structlog.get_logger()
 _IDLE_SECONDS = 0.2
+_CAUGHT_UP_US = 60 * SECOND_US
 _BACK_OFF_SECONDS = (1, 2, 5, 10)
 
 
@@ -34,6 +36,12 @@ class Worker:
 
     def run(self) -> None:
         """Work until told to stop; whatever fails is tried again, for the deliveries wait in the inbox."""
+        log.info("worker_started", rules=self.tools.labels.classifier.ruleset.version, deliveries_at_once=self.batch_deliveries)
+        self._work()
+        self._release()
+        log.info("worker_stopped", deliveries="what waits in the inbox is kept")
+
+    def _work(self) -> None:
         failures = 0
         while not self.stopping.is_set():
             try:
@@ -46,7 +54,9 @@ class Worker:
                     log.exception("step_failed")
                 failures = self._back_off(failures, type(error).__name__)
                 continue
-            failures = 0
+            if failures:
+                log.info("step_succeeded_again", after_failures=failures)
+                failures = 0
             if is_idle:
                 self.stopping.wait(_IDLE_SECONDS)
 
@@ -56,6 +66,13 @@ class Worker:
         self.stopping.wait(wait_seconds)
         return failures + 1
 
+    def _release(self) -> None:
+        """So that another worker evaluates at once, and nobody takes this one for alive; it runs out by itself where that fails."""
+        try:
+            self.evaluator.release(to_us(self.now()))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must not make a stop look like a crash
+            log.warning("lease_not_released", error=type(error).__name__)
+
     def step(self) -> Processed:
         """Process one batch, then evaluate what is due; returns what was done."""
         self._note_rules()
@@ -63,7 +80,8 @@ class Worker:
             done = process(batch.deliveries, self.tools, now_us=to_us(self.now()))
             if batch.deliveries:
                 batch.done()
-        self.evaluator.run(to_us(self.now()), is_caught_up=len(batch.deliveries) < self.batch_deliveries)
+        now_us = to_us(self.now())
+        self.evaluator.run(now_us, is_caught_up=_is_caught_up(batch.deliveries, now_us))
         return done
 
     def _note_rules(self) -> None:
@@ -73,3 +91,8 @@ class Worker:
         with self.tools.database.write() as connection:
             note_rules(connection, self.tools.labels.classifier.ruleset.version, to_us(self.now()))
         self._has_noted_rules = True
+
+
+def _is_caught_up(deliveries: Sequence[Delivery], now_us: int) -> bool:
+    """Whether nothing older waits: a batch is taken in the order of receipt, and may be cut short by the size of its bodies."""
+    return not deliveries or now_us - to_us(deliveries[-1].received_at) < _CAUGHT_UP_US

@@ -170,7 +170,7 @@ def shares(alert: Fired) -> dict[str, float | None]:
 
 
 def _power_of_e(exponent: float) -> float | None:
-    return exp(exponent) if exponent < _LN_E_SHOWN else None
+    return float(f"{exp(exponent):.12g}") if exponent < _LN_E_SHOWN else None  # 100, and not 100.00000000000004
 
 
 ALERT_EXAMPLE: dict[str, Any] = {

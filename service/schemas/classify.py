@@ -6,7 +6,7 @@ from typing import Any
 from marshmallow import Schema, fields, pre_load, validate
 
 from service.model.words import Doubt, Label, Persistence, ReportedType, SmtpStage
-from service.schemas.fields import query_choice, word
+from service.schemas.fields import query_choice, saying, word
 
 REPLIES_MAX = 1_000
 _EVENT_NAMES = {"diagnostic": "text", "smtp_stage": "stage"}  # what an event calls the same things
@@ -14,7 +14,12 @@ _NAME_LENGTH = 255
 
 
 def _said(description: str, mend: str = "Give a text, or leave it out.") -> fields.String:
-    return fields.String(allow_none=True, validate=validate.Length(max=_NAME_LENGTH), metadata={"description": description, "x-mend": mend})
+    return fields.String(
+        allow_none=True,
+        validate=validate.Length(max=_NAME_LENGTH, error=f"Is longer than {_NAME_LENGTH} characters."),
+        error_messages=saying("Is no text."),
+        metadata={"description": description, "x-mend": mend},
+    )
 
 
 class ReplySchema(Schema):
@@ -22,6 +27,7 @@ class ReplySchema(Schema):
 
     text = fields.String(
         required=True,
+        error_messages=saying("Is no text."),
         metadata={
             "description": "The server's answer, verbatim; may be empty. `diagnostic`, as events call it, is taken too.",
             "x-mend": "Give the answer as a text.",
@@ -29,12 +35,14 @@ class ReplySchema(Schema):
     )
     smtp_code = fields.Integer(
         allow_none=True,
-        validate=validate.Range(200, 599),
+        validate=validate.Range(200, 599, error="Is no reply code."),
+        error_messages=saying("Is no whole number."),
         metadata={"description": "Reply code, where the answer does not hold it.", "x-mend": "Give a whole number from 200 to 599."},
     )
     enhanced_status_code = fields.String(
         allow_none=True,
-        validate=validate.Regexp(r"[245]\.\d{1,3}\.\d{1,3}\Z"),
+        validate=validate.Regexp(r"[245]\.\d{1,3}\.\d{1,3}\Z", error="Is no enhanced status code."),
+        error_messages=saying("Is no text."),
         metadata={"description": "Enhanced status code, where the answer does not hold it.", "x-mend": "Write it as 5.1.1."},
     )
     stage = query_choice(SmtpStage, "The command that was refused. `smtp_stage`, as events call it, is taken too.", allow_none=True)
@@ -44,6 +52,7 @@ class ReplySchema(Schema):
     reported_type = query_choice(ReportedType, "What the ESP claims.", allow_none=True)
     explain = fields.Boolean(
         load_default=False,
+        error_messages=saying("Is neither true nor false."),
         metadata={"description": "Also show every rule that matched, the winner and why.", "x-mend": "Give true or false."},
     )
 

@@ -4,12 +4,12 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
-from service.schemas.fields import PageQuery, moment, next_cursor, query_moment, query_text
+from service.schemas.fields import SpanQuery, moment, next_cursor, query_moment, query_text
 
 _STATES = ("processed", "quarantined", "not_authentic")
 
 
-class DeliveryQuery(PageQuery):
+class DeliveryQuery(SpanQuery):
     """What the list of deliveries can be asked."""
 
     state = fields.String(

@@ -5,10 +5,10 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from service.model.words import EventKind, Label
-from service.schemas.fields import PageQuery, moment, next_cursor, query_choice, query_moment, query_text
+from service.schemas.fields import SpanQuery, moment, next_cursor, query_choice, query_moment, query_text
 
 
-class EventQuery(PageQuery):
+class EventQuery(SpanQuery):
     """What the list of events can be asked."""
 
     domain = query_text("Only events of this recipient domain; newest event time first.")

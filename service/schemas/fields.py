@@ -1,11 +1,12 @@
 """How does the API word a moment, a name in a query, and where a list goes on?"""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, validate
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from service.model.moments import hour_iso, iso, to_us
 
@@ -14,6 +15,7 @@ LIMIT_MAX = 500
 _TEXT_LENGTH = 320
 _SEQ_MAX = 2**63 - 1
 _YEAR_MIN, _YEAR_MAX = 1971, 9000
+_LOST_PLUS = re.compile(r":[\d.]+ \d\d:?\d\d\Z")
 _TIME_EXAMPLE = "2026-01-05T08:00:00Z"
 
 
@@ -39,7 +41,8 @@ class QueryMoment(fields.String):
             written = datetime.fromisoformat(str(value))
             moment = (written if written.tzinfo else written.replace(tzinfo=UTC)).astimezone(UTC)
         except (ValueError, OverflowError) as error:
-            raise ValidationError("Is not a moment in ISO 8601.") from error
+            hint = " A + in an address means a blank: write it as %2B." if _LOST_PLUS.search(str(value)) else ""
+            raise ValidationError(f"Is not a moment in ISO 8601.{hint}") from error
         if not _YEAR_MIN <= moment.year <= _YEAR_MAX:
             raise ValidationError("Is too far away.")
         return to_us(moment)
@@ -92,7 +95,8 @@ def query_mark(description: str) -> QueryMark:
 
 def query_text(description: str, mend: str = "Give 1 to 320 printable characters.") -> fields.String:
     """A name in a query: nothing that a database refuses."""
-    return fields.String(validate=[validate.Length(1, _TEXT_LENGTH), _printable], metadata=_asked(description, mend))
+    long_enough = validate.Length(1, _TEXT_LENGTH, error="Is empty or too long.")
+    return fields.String(validate=[long_enough, _printable], metadata=_asked(description, mend))
 
 
 def query_choice(words: type[StrEnum], description: str, *, allow_none: bool = False) -> fields.Enum[StrEnum]:
@@ -105,6 +109,11 @@ def query_choice(words: type[StrEnum], description: str, *, allow_none: bool = F
         error_messages={"unknown": "Is not one of the words that this parameter knows."},
         metadata=_asked(description, f"Give one of: {choices}."),
     )
+
+
+def saying(invalid: str) -> dict[str, Any]:
+    """What a field says where it is wrong, in the words of this API and not of the library."""
+    return {"required": "Is missing.", "null": "Is null.", "invalid": invalid, "invalid_utf8": invalid}
 
 
 def _whole(digits: str, most: int) -> int:
@@ -133,12 +142,22 @@ class PageQuery(Schema):
         ),
     )
     cursor = fields.String(
-        validate=[validate.Length(1, 1_000), _printable],
+        validate=[validate.Length(1, 1_000, error="Is empty or too long."), _printable],
         metadata=_asked(
             "`next_cursor` of the page before; give the same filters with it.",
             "Leave it out for the first page, or give next_cursor of the page before unchanged.",
         ),
     )
+
+
+class SpanQuery(PageQuery):
+    """What a list with `from` and `to` can be asked."""
+
+    @validates_schema
+    def refuse_reversed(self, given: Mapping[str, Any], **_: object) -> None:
+        """Nothing lies between them, which would look as if nothing had come."""
+        if given.get("from_", 0) > given.get("to", given.get("from_", 0)):
+            raise ValidationError("Is later than `to`, so nothing can lie between them.", field_name="from")
 
 
 def next_cursor() -> fields.String:

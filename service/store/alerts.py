@@ -15,9 +15,11 @@ from service.alerting.lifecycle import Alert, Change, DomainView, Finding, Recov
 from service.alerting.policy import Policy
 from service.model.moments import HOUR_US, SECOND_US
 from service.model.words import AlertState, DomainClass, Severity
+from service.store.partitions import FILED_AHEAD_US
 from service.store.tables import alert_transitions, alerts, domain_hourly, due_checks, events, leases, recipient_domains, source_lag
 
 _SAMPLES = 20
+NOBODY = ""  # the holder of a lease that was given up; one that ran out keeps its holder's name
 _CLOCKS_APART_US = 300 * SECOND_US  # a lease that runs longer was given by a clock that is wrong
 
 
@@ -42,6 +44,12 @@ def acquire_lease(connection: Connection, name: str, holder: str, *, now_us: int
         return False  # somebody else holds it
     connection.execute(insert(leases).values(name=name, holder=holder, until_us=until_us))
     return True
+
+
+def release_lease(connection: Connection, name: str, holder: str, *, now_us: int) -> None:
+    """Give up the lease, where this holder has it: nobody holds it from now on, and anybody may take it."""
+    statement = update(leases).where(leases.c.name == name, leases.c.holder == holder)
+    connection.execute(statement.values(holder=NOBODY, until_us=now_us - 1))
 
 
 def find_lease_us(connection: Connection, name: str) -> int | None:
@@ -205,6 +213,7 @@ def load_evidence(connection: Connection, alert: Alert, hold_us: int) -> Evidenc
         .where(
             events.c.domain == alert.domain,
             events.c.occurred_us.between(first_hour * HOUR_US, (alert.window_end_hour + 1) * HOUR_US - 1),
+            events.c.received_us >= first_hour * HOUR_US - FILED_AHEAD_US,  # leaves out the partitions of older months
             events.c.cell.in_((Cell.WARM_HARD, Cell.COLD_HARD)),
         )
         .order_by(events.c.occurred_us.desc())

@@ -1,6 +1,6 @@
 """How are archived deliveries read again, and how is what became of them changed?"""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,10 +85,11 @@ def save_outcomes(connection: Connection, outcomes: Sequence[tuple[str, Outcome]
     bulk.update(connection, deliveries, "id", _OUTCOME_COLUMNS, rows)
 
 
-def load_bringers(connection: Connection, keys: Sequence[bytes]) -> dict[bytes, str]:
-    """Which delivery brought each of these events first."""
-    found = bulk.select_in(connection, events, ("event_key", "delivery_id"), key="event_key", values=keys)
-    return {bytes(key): delivery_id for key, delivery_id in found}
+def load_brought(connection: Connection, received_us: Collection[int]) -> set[tuple[str, bytes]]:
+    """Which events were first brought by which of the deliveries that were received at these moments: delivery id, event key."""
+    columns = ("delivery_id", "event_key")
+    found = bulk.select_in(connection, events, columns, key="received_us", values=sorted(set(received_us)))
+    return {(delivery_id, bytes(key)) for delivery_id, key in found}
 
 
 def _part(connection: Connection, wanted: ArchiveFilter, after: tuple[int, str] | None) -> list[Archived]:

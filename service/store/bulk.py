@@ -9,10 +9,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
+import orjson
 from sqlalchemy import Column, Connection, Table
 from sqlalchemy.dialects import postgresql
 
 Row = tuple[Any, ...]
+_TYPE_NAMES = {"VARCHAR": "text", "BIGINT": "int8", "INTEGER": "int4", "SMALLINT": "int2", "BOOLEAN": "bool", "FLOAT": "float8"}
 _SQLITE_VALUES = 900  # below the smallest limit of variables that SQLite is built with
 
 
@@ -28,7 +30,8 @@ def insert(connection: Connection, table: Table, columns: Sequence[str], rows: S
     names = ", ".join(columns)
     cursor = _cursor(connection)
     if is_postgresql(connection):
-        with cursor.copy(f"COPY {table.name} ({names}) FROM STDIN") as copy:
+        with cursor.copy(f"COPY {table.name} ({names}) FROM STDIN (FORMAT BINARY)") as copy:
+            copy.set_types([_type_name(table.c[name]) for name in columns])
             for row in rows:
                 copy.write_row(row)
         return
@@ -44,7 +47,7 @@ def upsert(connection: Connection, table: Table, columns: Sequence[str], rows: S
     cursor = _cursor(connection)
     if is_postgresql(connection):
         source = f"SELECT * FROM unnest({_array_marks(table, columns)})"  # noqa: S608 - names are our own
-        cursor.execute(f"INSERT INTO {table.name} ({names}) {source} ON CONFLICT {conflict}", _transposed(rows))
+        cursor.execute(f"INSERT INTO {table.name} ({names}) {source} ON CONFLICT {conflict}", _arrays(table, columns, rows))
     else:
         marks = ", ".join("?" * len(columns))
         cursor.executemany(f"INSERT INTO {table.name} ({names}) VALUES ({marks}) ON CONFLICT {conflict}", rows)  # noqa: S608
@@ -52,26 +55,51 @@ def upsert(connection: Connection, table: Table, columns: Sequence[str], rows: S
     return written
 
 
-def update(connection: Connection, table: Table, key: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
-    """Set columns of the rows with these keys; each row is the new values and, last, its key."""
+def claim(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Row], *, returning: Sequence[str]) -> list[Row]:
+    """Insert those rows, given in key order, that are not there yet; returns these columns of theirs. PostgreSQL only."""
+    if not rows:
+        return []
+    source = f"SELECT * FROM unnest({_array_marks(table, columns)})"  # noqa: S608 - names are our own
+    tail = f"ON CONFLICT DO NOTHING RETURNING {', '.join(returning)}"
+    cursor = _cursor(connection)
+    cursor.execute(f"INSERT INTO {table.name} ({', '.join(columns)}) {source} {tail}", _arrays(table, columns, rows))
+    found: list[Row] = cursor.fetchall()
+    return found
+
+
+def update(connection: Connection, table: Table, key: str | Sequence[str], columns: Sequence[str], rows: Sequence[Row]) -> None:
+    """Set columns of the rows with these keys (of one column, or of several); each row is the new values and, last, its key."""
     if not rows:
         return
+    keys = (key,) if isinstance(key, str) else tuple(key)
     cursor = _cursor(connection)
     if is_postgresql(connection):
-        marks = _array_marks(table, [*columns, key])
-        aliases = ", ".join(f"c{number}" for number in range(len(columns) + 1))
+        marks = _array_marks(table, [*columns, *keys])
+        aliases = ", ".join(f"c{number}" for number in range(len(columns) + len(keys)))
         sets = ", ".join(f"{name} = u.c{number}" for number, name in enumerate(columns))
-        statement = f"UPDATE {table.name} t SET {sets} FROM unnest({marks}) AS u({aliases}) WHERE t.{key} = u.c{len(columns)}"  # noqa: S608
-        cursor.execute(statement, _transposed(rows))
+        found = " AND ".join(f"t.{name} = u.c{number}" for number, name in enumerate(keys, start=len(columns)))
+        statement = f"UPDATE {table.name} t SET {sets} FROM unnest({marks}) AS u({aliases}) WHERE {found}"  # noqa: S608
+        cursor.execute(statement, _arrays(table, [*columns, *keys], rows))
         return
     sets = ", ".join(f"{name} = ?" for name in columns)
-    cursor.executemany(f"UPDATE {table.name} SET {sets} WHERE {key} = ?", rows)  # noqa: S608 - names are our own
+    found = " AND ".join(f"{name} = ?" for name in keys)
+    cursor.executemany(f"UPDATE {table.name} SET {sets} WHERE {found}", rows)  # noqa: S608 - names are our own
 
 
-def select_in(
-    connection: Connection, table: Table, columns: Sequence[str], *, key: str, values: Sequence[Any], lock: bool = False
+def select_in(  # noqa: PLR0913 - a question has that many parts
+    connection: Connection,
+    table: Table,
+    columns: Sequence[str],
+    *,
+    key: str,
+    values: Sequence[Any],
+    lock: bool = False,
+    within: tuple[str, int, int] | None = None,
 ) -> Iterator[Row]:
-    """Rows whose key is among the values; locked in key order where asked (SQLite has one writer anyway)."""
+    """Rows whose key is among the values; locked in key order where asked (SQLite has one writer anyway).
+
+    `within` (a column, its least and greatest value) holds of all rows that are sought: PostgreSQL then leaves out partitions.
+    """
     if not values:
         return
     names = ", ".join(columns)
@@ -79,7 +107,9 @@ def select_in(
     if is_postgresql(connection):
         tail = f" ORDER BY {key} FOR UPDATE" if lock else ""
         mark = _array_marks(table, [key])
-        cursor.execute(f"SELECT {names} FROM {table.name} WHERE {key} = ANY({mark}){tail}", (list(values),))  # noqa: S608
+        bounds = f" AND {within[0]} BETWEEN %s AND %s" if within else ""
+        asked = (_array(_type_name(table.c[key]), values), *(within[1:] if within else ()))
+        cursor.execute(f"SELECT {names} FROM {table.name} WHERE {key} = ANY({mark}){bounds}{tail}", asked)  # noqa: S608
         yield from cursor.fetchall()
         return
     for start in range(0, len(values), _SQLITE_VALUES):
@@ -87,6 +117,23 @@ def select_in(
         marks = ", ".join("?" * len(chunk))
         cursor.execute(f"SELECT {names} FROM {table.name} WHERE {key} IN ({marks})", tuple(chunk))  # noqa: S608
         yield from cursor.fetchall()
+
+
+def select_for(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Row], query: str) -> list[Row]:
+    """What a query finds about `wanted`: a table that has these rows, and columns named and typed as those of `table`."""
+    if not rows:
+        return []
+    cursor = _cursor(connection)
+    names = ", ".join(columns)
+    if is_postgresql(connection):
+        wanted = f"SELECT * FROM unnest({_array_marks(table, columns)})"  # noqa: S608 - names are our own
+        cursor.execute(f"WITH wanted ({names}) AS ({wanted}) {query}", _arrays(table, columns, rows))
+    else:
+        fields = ", ".join(f"value ->> {number}" for number in range(len(columns)))
+        wanted = f"SELECT {fields} FROM json_each(?)"  # noqa: S608 - the same
+        cursor.execute(f"WITH wanted ({names}) AS ({wanted}) {query}", (orjson.dumps(rows).decode(),))
+    found: list[Row] = cursor.fetchall()
+    return found
 
 
 def added(columns: Iterable[str], table: Table) -> str:
@@ -111,15 +158,30 @@ def _cursor(connection: Connection) -> Any:  # noqa: ANN401 - the two drivers' c
     return connection.connection.cursor()
 
 
-def _transposed(rows: Sequence[Row]) -> tuple[list[Any], ...]:
-    return tuple(list(column) for column in zip(*rows, strict=True))
-
-
 def _array_marks(table: Table, columns: Sequence[str]) -> str:
     return ", ".join(f"%s::{_type_name(table.c[name])}[]" for name in columns)
+
+
+def _arrays(table: Table, columns: Sequence[str], rows: Sequence[Row]) -> list[str]:
+    return [_array(_type_name(table.c[name]), values) for name, values in zip(columns, zip(*rows, strict=True), strict=True)]
+
+
+def _array(type_name: str, values: Sequence[Any]) -> str:
+    """An array as PostgreSQL writes it: the driver would make a Python call, or three, for each of its elements."""
+    if type_name == "bytea":
+        return "{" + ",".join(['"\\\\x' + value.hex() + '"' for value in values]) + "}"
+    # JSON writes the elements as an array does, but for characters that it gives names to, as in \n.
+    written = orjson.dumps(values).decode()[1:-1]
+    return "{" + (",".join(map(_element, values)) if "\\" in written else written) + "}"
+
+
+def _element(value: Any) -> str:  # noqa: ANN401 - whatever a column holds
+    if not isinstance(value, str):
+        return orjson.dumps(value).decode()
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 @cache
 def _type_name(column: Column[Any]) -> str:
     name = column.type.compile(postgresql.dialect())  # type: ignore[no-untyped-call]  # untyped in SQLAlchemy
-    return "varchar" if name.startswith("VARCHAR") else name.lower()
+    return _TYPE_NAMES.get(name.partition("(")[0], name.lower())

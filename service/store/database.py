@@ -20,6 +20,7 @@ __all__ = ["Connection", "Database", "DatabaseUnavailableError", "open_engine"]
 
 _BUSY_TIMEOUT_MS = 15_000
 _WAL_PAGES = 4_000  # a checkpoint each 16 MB: fewer stalls than the default 1,000 pages, a bounded file all the same
+_LOG_BYTES = 64_000_000  # what its log may keep of the disk once a checkpoint has ended, however large a long reader made it
 
 
 # Locked, full, restarting, out of connections, a deadlock: nothing that the data is to blame for, so it is tried again later.
@@ -60,12 +61,15 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A short transaction for reading; nothing is kept."""
-        try:
-            connection = self.engine.connect()
-        except OperationalError as error:
-            raise self._unavailable(error) from error
-        with connection:
+        with self.connect() as connection:
             yield connection
+
+    def connect(self) -> Connection:
+        """A connection that somebody else closes; raises DatabaseUnavailableError where none can be had."""
+        try:
+            return self.engine.connect()
+        except (DBAPIError, OSError) as error:  # a file that is no database, or a folder that cannot be made, too
+            raise self.unavailable(error) from error
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -77,11 +81,11 @@ class Database:
             with self._transaction() as connection:
                 yield connection
         except _TRANSIENT as error:
-            raise self._unavailable(error) from error
+            raise self.unavailable(error) from error
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
-        with self.engine.connect() as connection:
+        with self.connect() as connection:
             if self.is_sqlite:  # take the write lock at once: upgrading a read lock later can fail instead of wait
                 connection.execute(text("BEGIN IMMEDIATE"))
                 yield connection
@@ -92,12 +96,16 @@ class Database:
 
     def answers(self) -> bool:
         """True where the database answers a question right now."""
+        return self.find_silence() is None
+
+    def find_silence(self) -> str | None:
+        """Why the database does not answer a question right now, in its own words; None where it does."""
         try:
             with self.read() as connection:
                 connection.execute(text("SELECT 1"))
-        except (DatabaseUnavailableError, DBAPIError):
-            return False
-        return True
+        except (DatabaseUnavailableError, DBAPIError) as error:
+            return _words_of(error.__cause__ or error)
+        return None
 
     def silence(self) -> str:
         """The message of a database that stopped answering."""
@@ -109,11 +117,18 @@ class Database:
             self._engine.dispose()
             self._engine = None
 
-    def _unavailable(self, error: Exception) -> DatabaseUnavailableError:
-        cause = error.orig if isinstance(error, OperationalError) and error.orig else error
-        reason = next(iter(str(cause).strip().splitlines()), "no answer")
-        message = f"The database {self.described} does not answer ({reason}). Check that it runs and that HOPP_DATABASE is right."
-        return DatabaseUnavailableError(message)
+    def unavailable(self, error: Exception) -> DatabaseUnavailableError:
+        """The error that says why the database does not answer, and what to check."""
+        if self.is_sqlite:
+            mend = "Check that HOPP_DATABASE names a SQLite file, in a folder, that this user may write to."
+        else:
+            mend = "Check that it runs and that HOPP_DATABASE is right."
+        return DatabaseUnavailableError(f"The database {self.described} does not answer ({_words_of(error)}). {mend}")
+
+
+def _words_of(error: BaseException) -> str:
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    return next(iter(str(cause).strip().splitlines()), "no answer")
 
 
 def open_engine(url: URL, *, patience_seconds: int | None = None) -> Engine:
@@ -127,8 +142,12 @@ def _open_postgres(url: URL, patience_seconds: int | None) -> Engine:
     pool: dict[str, Any] = {"pool_size": 4, "max_overflow": 8, "pool_pre_ping": True}
     if patience_seconds is None:
         return create_engine(url, **pool)
-    # A server that went away without a word is noticed by the second of these.
-    limits = {"connect_timeout": str(patience_seconds), "tcp_user_timeout": str(patience_seconds * 1_000)}
+    # A server that went away without a word is noticed by the second of these while we send, by the third while we wait.
+    limits = {
+        "connect_timeout": str(patience_seconds),
+        "tcp_user_timeout": str(patience_seconds * 1_000),
+        "keepalives_idle": str(patience_seconds),
+    }
     engine = create_engine(url.update_query_dict(limits | dict(url.query)), **pool)
 
     def limit(connection: Any, _record: Any) -> None:  # noqa: ANN401 - the driver's own types
@@ -162,6 +181,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:  # no
         "synchronous=FULL",
         "foreign_keys=ON",
         f"wal_autocheckpoint={_WAL_PAGES}",
+        f"journal_size_limit={_LOG_BYTES}",
         "cache_size=-64000",
     ):
         connection.execute(f"PRAGMA {pragma}").close()

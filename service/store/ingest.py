@@ -4,18 +4,17 @@ Every statement works on the whole batch. The recipients are locked first, in ad
 that about them (which events are known, what they were counted as) stays true until the transaction ends.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
-from service.alerting.counting import Attempt, Cell, History, attempt
+from service.alerting.counting import Cell, History
 from service.alerting.holding import START_LOG_LAG, DueCheck
 from service.alerting.lifecycle import Recovery
 from service.model.errors import HoppError
-from service.model.moments import hour_of
-from service.model.words import EventKind, Phase
-from service.store import bulk
+from service.model.values import passing
+from service.store import bulk, partitions
 from service.store.tables import (
     deliveries,
     domain_hourly,
@@ -34,7 +33,11 @@ HOURLY_KEY = ("domain", "hour", "source_id", "sending_ip", "campaign")
 HOURLY_COUNTS = ("warm_n", "warm_k", "cold_n", "cold_k", "repeat_k", "soft_k")
 _RECIPIENT_STATE = ("last_delivered_us", "last_hard_us", "last_engaged_us", "hard_count", "newest_us", "newest_rank", "newest_key")
 
+_DELIVERY_RECEIVED = DELIVERY_COLUMNS.index("received_us")
+_EVENT_RECEIVED = EVENT_COLUMNS.index("received_us")
+
 HourlyKey = tuple[str, int, int, str, str]
+EventPlace = tuple[int, int]  # id and moment of receipt, which says in which partition it lies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +50,7 @@ class SourceRow:
     is_test: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@passing(frozen=True, slots=True)
 class RecipientRow:
     """What is kept of one address."""
 
@@ -99,13 +102,17 @@ def find_sources(connection: Connection, names: Sequence[str]) -> dict[str, Sour
     return {name: SourceRow(id=id_, name=name, esp=esp, is_test=bool(is_test)) for name, id_, esp, is_test in rows}
 
 
-def archived_ids(connection: Connection, ids: Sequence[str]) -> set[str]:
-    """Those of the deliveries that were processed before."""
-    return {row[0] for row in bulk.select_in(connection, deliveries, ("id",), key="id", values=ids)}
+def archived_ids(connection: Connection, received_us: Mapping[str, int]) -> set[str]:
+    """Those of the deliveries (id: moment of receipt, the same whenever it comes) that were processed before."""
+    if not received_us:
+        return set()
+    within = ("received_us", min(received_us.values()), max(received_us.values()))
+    return {row[0] for row in bulk.select_in(connection, deliveries, ("id",), key="id", values=sorted(received_us), within=within)}
 
 
 def archive(connection: Connection, rows: Sequence[bulk.Row]) -> None:
     """Keep raw deliveries, in the order of DELIVERY_COLUMNS."""
+    partitions.ensure(connection, deliveries, {row[_DELIVERY_RECEIVED] for row in rows})
     bulk.insert(connection, deliveries, DELIVERY_COLUMNS, rows)
 
 
@@ -118,9 +125,7 @@ def lock_recipients(connection: Connection, addresses: Sequence[str]) -> dict[st
     columns = ("address", "id", *_RECIPIENT_STATE)
     rows = bulk.select_in(connection, recipients, columns, key="address", values=sorted(addresses), lock=True)
     return {
-        address: RecipientRow(
-            id=id_, history=History(delivered_us, hard_us, (us, rank, bytes(key))), last_engaged_us=engaged_us, hard_count=hard_count
-        )
+        address: RecipientRow(id_, History(delivered_us, hard_us, (us, rank, bytes(key))), engaged_us, hard_count)
         for address, id_, delivered_us, hard_us, engaged_us, hard_count, us, rank, key in rows
     }
 
@@ -129,8 +134,12 @@ def add_recipients(connection: Connection, rows: Mapping[str, RecipientRow]) -> 
     """Keep recipients that were not known when they were looked up; returns their ids. Raises RacedError where one is by now."""
     values = [(address, address.rpartition("@")[2], *_state(rows[address])) for address in sorted(rows)]
     columns = ("address", "domain", *_RECIPIENT_STATE)
-    if bulk.upsert(connection, recipients, columns, values, conflict="(address) DO NOTHING") != len(values):
-        raise RacedError("Another worker saw one of these people first.")
+    if bulk.is_postgresql(connection):
+        added: dict[str, int] = dict(bulk.claim(connection, recipients, columns, values, returning=("address", "id")))
+        if len(added) != len(values):
+            raise RacedError("Another worker saw one of these people first.")
+        return added
+    bulk.insert(connection, recipients, columns, values)  # there is no other writer
     return dict(bulk.select_in(connection, recipients, ("address", "id"), key="address", values=sorted(rows)))
 
 
@@ -144,53 +153,16 @@ def _state(row: RecipientRow) -> bulk.Row:
     return (history.last_delivered_us, history.last_hard_us, row.last_engaged_us, row.hard_count, *history.newest)
 
 
-def known_event_keys(connection: Connection, keys: Sequence[bytes]) -> set[bytes]:
-    """Those of the events that are kept already."""
-    return {bytes(row[0]) for row in bulk.select_in(connection, events, ("event_key",), key="event_key", values=keys)}
-
-
-_ATTEMPT_COLUMNS = (
-    "recipient_id", "event_key", "kind", "occurred_us", "counts_as_hard", "phase", "message_id",
-    "domain", "source_id", "sending_ip", "campaign", "cell",
-)  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredAttempt:
-    """An attempt as it is kept, how it is counted now, and in which row of the hourly roll-up."""
-
-    recipient_id: int
-    attempt: Attempt
-    cell: Cell
-    hourly_key: HourlyKey
-
-
-def load_attempts(connection: Connection, recipient_ids: Sequence[int]) -> Iterator[StoredAttempt]:
-    """All stored attempts of these recipients that are counted."""
-    for row in bulk.select_in(connection, events, _ATTEMPT_COLUMNS, key="recipient_id", values=recipient_ids):
-        recipient_id, key, kind, occurred_us, is_hard, phase, message_id, domain, source_id, sending_ip, campaign, cell = row
-        if cell == Cell.NOT_COUNTED:
-            continue
-        found = attempt(
-            kind=EventKind(kind),
-            occurred_us=occurred_us,
-            key=bytes(key),
-            is_hard=bool(is_hard),
-            phase=Phase(phase),
-            message_id=message_id,
-        )
-        hourly_key = (domain, hour_of(occurred_us), source_id, sending_ip or "", campaign or "")
-        yield StoredAttempt(recipient_id=recipient_id, attempt=found, cell=Cell(cell), hourly_key=hourly_key)
-
-
 def insert_events(connection: Connection, rows: Sequence[bulk.Row]) -> None:
     """Keep new events, in the order of EVENT_COLUMNS."""
+    partitions.ensure(connection, events, {row[_EVENT_RECEIVED] for row in rows})
     bulk.insert(connection, events, EVENT_COLUMNS, rows)
 
 
-def change_cells(connection: Connection, cells: Mapping[bytes, Cell]) -> None:
+def change_cells(connection: Connection, cells: Mapping[EventPlace, Cell]) -> None:
     """Correct how stored events are counted."""
-    bulk.update(connection, events, "event_key", ("cell",), [(int(cell), key) for key, cell in sorted(cells.items())])
+    rows = [(int(cell), *place) for place, cell in sorted(cells.items())]
+    bulk.update(connection, events, ("id", "received_us"), ("cell",), rows)
 
 
 def add_hourly(connection: Connection, deltas: Mapping[HourlyKey, Sequence[int]]) -> None:

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sqlalchemy import Connection, func, inspect, select, text
+from sqlalchemy import Connection, inspect, select, text
 
 from service.store import bulk
+from service.store.alerts import NOBODY
 from service.store.database import Database
 from service.store.tables import leases
 
@@ -49,6 +50,15 @@ def has_table(connection: Connection, name: str) -> bool:
     return inspect(connection).has_table(name)
 
 
-def newest_lease_us(connection: Connection) -> int | None:
-    """Until when a worker holds a lease, or last did; None where none ever did."""
-    return connection.execute(select(func.max(leases.c.until_us))).scalar()
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to evaluate: until when it was given, and whether its holder gave it up, as a worker does that is stopped."""
+
+    until_us: int
+    is_given_up: bool
+
+
+def find_newest_lease(connection: Connection) -> Lease | None:
+    """What a worker holds or last held; None where none ever did."""
+    row = connection.execute(select(leases.c.until_us, leases.c.holder).order_by(leases.c.until_us.desc()).limit(1)).first()
+    return Lease(row.until_us, row.holder == NOBODY) if row else None

@@ -1,6 +1,7 @@
 """Which tables are there, and which question does each answer?
 
-Base tables are private: dashboards read the `v_…` views. Moments are whole microseconds since 1970 UTC (`…_us`), hours are
+Base tables are private: dashboards read the `v_…` views. `events` and `deliveries` are partitioned by month of receipt on
+PostgreSQL (`partitions.py`, docs/adr/0009). Moments are whole microseconds since 1970 UTC (`…_us`), hours are
 counted from 1970 UTC, and keys of roll-ups that are absent are '' and not null, so that the same statements run on SQLite
 and PostgreSQL and sums need no special case.
 """
@@ -11,6 +12,7 @@ from sqlalchemy import (
     Column,
     Float,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
@@ -32,6 +34,7 @@ metadata = MetaData(
 
 # SQLite numbers rows only in a column whose type is exactly INTEGER.
 RowId = BigInteger().with_variant(Integer(), "sqlite")
+ONLY = "only"  # in `info`: the one database that has this table, index or key
 
 sources = Table(
     "sources",
@@ -71,9 +74,10 @@ deliveries = Table(
     "deliveries",
     metadata,
     Column("id", String(32), primary_key=True),
-    Column("source_id", Integer, ForeignKey("sources.id"), nullable=False),
+    # No foreign key on PostgreSQL: each row would lock its source's, which all workers write at once; sources are never deleted.
+    Column("source_id", Integer, nullable=False),
     Column("received_us", BigInteger, nullable=False),
-    Column("state", String(20), nullable=False, comment="processed, quarantined or not_authentic"),
+    Column("state", String(20), nullable=False, comment="processed, quarantined, not_authentic or erased"),
     Column("event_count", Integer, nullable=False),
     Column("duplicate_count", Integer, nullable=False),
     Column("problem_count", Integer, nullable=False),
@@ -84,6 +88,7 @@ deliveries = Table(
     Column("body", LargeBinary, nullable=False, comment="zstd"),
     comment="The raw archive: every accepted webhook POST.",
 )
+ForeignKeyConstraint([deliveries.c.source_id], [sources.c.id], info={ONLY: "sqlite"}).ddl_if(dialect="sqlite")
 Index("ix_deliveries_received", deliveries.c.received_us)  # the deliveries list of the API, newest first
 Index("ix_deliveries_state", deliveries.c.state, deliveries.c.received_us)  # ?state=quarantined
 
@@ -157,7 +162,8 @@ def event_text_limits() -> dict[str, int]:
     return {name: length for name in own + places if isinstance(length := getattr(events.c[name].type, "length", None), int)}
 
 
-Index("uq_events_event_key", events.c.event_key, unique=True)  # twice is once
+# Twice is once. PostgreSQL keeps keys in a table of their own instead: an index that is unique cannot span partitions.
+Index("uq_events_event_key", events.c.event_key, unique=True, info={ONLY: "sqlite"}).ddl_if(dialect="sqlite")
 Index("ix_events_recipient", events.c.recipient_id, events.c.occurred_us)  # re-fold of one recipient
 Index("ix_events_domain", events.c.domain, events.c.occurred_us)  # evidence of an alert; events of one domain
 Index("ix_events_received", events.c.received_us)  # backtest, and the events list of the API
@@ -180,7 +186,8 @@ domain_hourly = Table(
     Column("last_us", BigInteger, nullable=False),
     comment="Attempts and hard bounces by recipient domain and UTC hour of the event.",
 )
-Index("ix_domain_hourly_hour", domain_hourly.c.hour)  # views over the last hours; active domain-hours a day
+Index("ix_domain_hourly_hour", domain_hourly.c.hour)  # active domain-hours a day; retention
+# And ix_domain_hourly_hour_at, made by migration 0004 over the hour as v_domain_hourly gives it: what dashboards ask for.
 
 recipient_domains = Table(
     "recipient_domains",
@@ -269,19 +276,6 @@ alert_transitions = Table(
     comment="Every change of an alert's state, kept for ever.",
 )
 Index("ix_alert_transitions_alert", alert_transitions.c.alert_id, alert_transitions.c.id)  # history of one alert
-
-api_tokens = Table(
-    "api_tokens",
-    metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("name", String(100), nullable=False, unique=True),
-    Column("role", String(10), nullable=False),
-    Column("token_sha256", String(64), nullable=False, unique=True),
-    Column("created_us", BigInteger, nullable=False),
-    Column("revoked_us", BigInteger),
-    sqlite_autoincrement=True,
-    comment="Bearer tokens of the API; only their digests are kept.",
-)
 
 one_time_proofs = Table(
     "one_time_proofs",

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, insert, select, update
 from service.model.errors import HoppError
 from service.model.moments import to_us
 from service.model.words import Role
-from service.store.tables import api_tokens
+from service.store.token_tables import api_tokens
 
 _NAME_LENGTH = 100
 
@@ -33,14 +33,22 @@ def create(connection: Connection, name: str, role: Role, now: datetime) -> str:
     """Add a token and return its text, which nobody can show again; raises TokenNameError."""
     if not 0 < len(name) <= _NAME_LENGTH:
         raise TokenNameError(f"A token's name has 1 to {_NAME_LENGTH} characters.")
-    taken = connection.execute(select(api_tokens.c.id).where(api_tokens.c.name == name)).first()
-    if taken is not None:
-        raise TokenNameError(f"There is already a token named {name!r}, or there was one. Choose another name.")
+    holder = connection.execute(select(api_tokens.c.id, api_tokens.c.revoked_us).where(api_tokens.c.name == name)).first()
+    if holder is not None and holder.revoked_us is None:
+        raise TokenNameError(f"There is a token named {name!r}. Choose another name, or revoke it: python -m service token revoke")
+    if holder is not None:
+        _free_name(connection, holder.id, name)
     text = f"hopp_{secrets.token_urlsafe(32)}"
     connection.execute(
         insert(api_tokens).values(name=name, role=role.value, token_sha256=_digest(text), created_us=to_us(now), revoked_us=None)
     )
     return text
+
+
+def _free_name(connection: Connection, token_id: int, name: str) -> None:
+    """A revoked token stays in the list, under a name that says which it was: the next of this name is another one."""
+    kept = f"{name[: _NAME_LENGTH - 30]} (revoked, number {token_id})"
+    connection.execute(update(api_tokens).where(api_tokens.c.id == token_id).values(name=kept))
 
 
 def find(connection: Connection, text: str) -> Token | None:

@@ -10,13 +10,14 @@ from service.web.api.deliveries import deliveries_routes
 from service.web.api.domains import domains_routes
 from service.web.api.events import events_routes
 from service.web.api.sources import sources_routes
+from service.web.gate import Gate
 from service.web.guard import register_guard
 from service.web.headers import register_headers
 from service.web.openapi import make_api
 from service.web.pages import register_pages
 from service.web.probes import register_probes
 from service.web.problems import register_problems
-from service.web.receive import register_receiver
+from service.web.receive import Receiver, register_receiver
 from service.web.refusals import Refusals
 from service.web.scrape import register_scrape
 
@@ -30,7 +31,9 @@ def create_app(hopp: Hopp) -> Flask:
     register_guard(app, hopp)
     register_headers(app, metrics)
     app.extensions["hopp-refusals"] = refusals = Refusals(hopp)
-    register_receiver(app, hopp, metrics, refusals)
+    receiver = Receiver(hopp, metrics, refusals)
+    register_receiver(app, receiver)
+    app.wsgi_app = Gate(receiver, app.wsgi_app)  # type: ignore[method-assign]  # Flask's own way to put something before itself
     register_probes(app, hopp)
     register_scrape(app, hopp, metrics)
     api = make_api(app)

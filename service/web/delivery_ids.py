@@ -1,9 +1,9 @@
 """Which id does a delivery get before it is kept? One that sorts by time: the form of UUID version 7 (RFC 9562, section 5.7)."""
 
-import secrets
 from datetime import datetime
+from os import urandom
 
-from service.model.moments import EPOCH
+from service.model.moments import to_us
 
 _VERSION = 7 << 76
 _VARIANT = 2 << 62
@@ -12,8 +12,8 @@ _LATE_BITS = 62
 
 def delivery_id(received_at: datetime) -> str:
     """32 hex digits: milliseconds, the rest of the moment down to a quarter of a microsecond, then chance."""
-    microseconds = (received_at - EPOCH) // EPOCH.resolution
-    milliseconds, rest = divmod(microseconds, 1_000)
-    fraction = rest << 2 | secrets.randbits(2)
-    number = milliseconds << 80 | _VERSION | fraction << 64 | _VARIANT | secrets.randbits(_LATE_BITS)
+    milliseconds, rest = divmod(to_us(received_at), 1_000)
+    chance = int.from_bytes(urandom(8))
+    fraction = rest << 2 | chance >> _LATE_BITS
+    number = milliseconds << 80 | _VERSION | fraction << 64 | _VARIANT | chance & (1 << _LATE_BITS) - 1
     return f"{number:032x}"

@@ -27,6 +27,7 @@ _NEVER_KEPT_PREFIX = "x-forwarded-"
 _TOKEN_FIELD = "token"  # noqa: S105 - the name of a field, not a secret
 _REMOVED = b"secret-removed"
 _SHORTEST_SECRET = 4  # a shorter one would take ordinary values for itself
+_SHORTEST_PART = 8  # likewise, in the middle of a value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,7 @@ class Door:
     url: str
     hidden_headers: frozenset[str]
     hidden_values: frozenset[str]
+    hidden_parts: tuple[str, ...]  # the long ones of them, also as they are written in an address
     accepted: Any  # children of the metrics, looked up once: a look-up for each post costs more than the count
     accepted_bytes: Any
 
@@ -51,7 +53,7 @@ class Door:
         return {
             name: value
             for name, value in headers.items()
-            if name not in self.hidden_headers and not name.startswith(_NEVER_KEPT_PREFIX) and value not in self.hidden_values
+            if name not in self.hidden_headers and not name.startswith(_NEVER_KEPT_PREFIX) and not self._holds_secret(value)
         }
 
     def kept_query(self, query: str) -> str:
@@ -66,9 +68,14 @@ class Door:
                     body = body.replace(written.encode(), _REMOVED)
         return body
 
+    def _holds_secret(self, value: str) -> bool:
+        """As a whole or in the middle, as in the address that a proxy repeats in a header of its own."""
+        return value in self.hidden_values or any(part in value for part in self.hidden_parts)
+
     def _is_secret(self, part: str) -> bool:
+        """A field whose name says so, or with the secret as its value, or the bare secret, which may hold a sign of equality."""
         name, _, value = part.partition("=")
-        return unquote_plus(name).lower() == _TOKEN_FIELD or unquote_plus(value) in self.hidden_values
+        return unquote_plus(name).lower() == _TOKEN_FIELD or not self.hidden_values.isdisjoint({unquote_plus(value), unquote_plus(part)})
 
 
 def open_doors(hopp: Hopp, metrics: WebMetrics) -> dict[str, Door]:
@@ -79,6 +86,7 @@ def open_doors(hopp: Hopp, metrics: WebMetrics) -> dict[str, Door]:
 def _door(source: SourceSettings, hopp: Hopp, metrics: WebMetrics) -> Door:
     scheme, _, header = (source.auth or "").partition(":")
     hidden = {header.strip().lower()} if scheme == "header" else set()
+    secrets = frozenset(secret for secret in source.secrets if len(secret) >= _SHORTEST_SECRET)
     return Door(
         source=source,
         adapter=hopp.adapters[source.esp],
@@ -90,7 +98,8 @@ def _door(source: SourceSettings, hopp: Hopp, metrics: WebMetrics) -> Door:
         ),
         url=_without_credentials(hopp.settings.webhook_url(source)),
         hidden_headers=_NEVER_KEPT | hidden,
-        hidden_values=frozenset(secret for secret in source.secrets if len(secret) >= _SHORTEST_SECRET),
+        hidden_values=secrets,
+        hidden_parts=tuple(sorted({part for secret in secrets if len(secret) >= _SHORTEST_PART for part in (secret, quote_plus(secret))})),
         accepted=metrics.webhooks.labels(source.name, "accepted"),
         accepted_bytes=metrics.webhook_bytes.labels(source.name),
     )

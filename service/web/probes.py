@@ -11,11 +11,9 @@ from flask import Flask, Response, jsonify
 
 from service.bootstrap import Hopp
 from service.model.errors import SchemaOutdatedError
-from service.store import schema
 from service.web.problems import RETRY_SECONDS, problem
 
 log = structlog.get_logger()
-_FREE_BYTES_MIN = 256_000_000  # a full batch of bodies, its archive and both write-ahead logs
 _SCHEMA_GOOD_SECONDS = 60.0
 
 
@@ -27,14 +25,6 @@ class Check:
     is_ok: bool
     stops: bool  # whether we are not ready without it
     detail: str
-
-
-_SILENT = Check(
-    name="database",
-    is_ok=False,
-    stops=False,
-    detail="It does not answer. Webhooks are kept in the inbox until it does; the API is closed. Check HOPP_DATABASE.",
-)
 
 
 def register_probes(app: Flask, hopp: Hopp, free_bytes: Callable[[str], int] | None = None) -> None:
@@ -62,7 +52,7 @@ class Readiness:
     """Ready means: a webhook that comes now can be kept.
 
     The main database may be down meanwhile, for the inbox keeps what comes; where the inbox is in that same database, the
-    inbox's own check fails. Tables that do not fit this program stop it, because somebody has to do something.
+    inbox's own check fails. Tables that are older than this program stop it, because somebody has to do something.
     """
 
     def __init__(self, hopp: Hopp, free_bytes: Callable[[str], int]) -> None:
@@ -70,10 +60,16 @@ class Readiness:
         self._free_bytes = free_bytes
         self._lock = Lock()
         self._schema_good_until = 0.0
+        self._was_silent = False
 
     def checks(self) -> list[Check]:
         """All checks, the worst of them first in importance: inbox, disk, database."""
-        return [self._check_inbox(), *self._check_disk(), self._check_database()]
+        inbox = self._check_inbox()
+        database = self._check_database(takes_posts=inbox.is_ok)
+        if database.is_ok and self._was_silent:
+            log.info("database_answers_again")
+        self._was_silent = not database.is_ok
+        return [inbox, *self._check_disk(), database]
 
     def _check_inbox(self) -> Check:
         try:
@@ -96,12 +92,14 @@ class Readiness:
             free = self._free_bytes(folder)
         except OSError:
             return Check(name=name, is_ok=False, stops=True, detail="The folder cannot be read. Check that it exists.")
-        is_ok = free >= _FREE_BYTES_MIN
+        is_ok = free >= self._hopp.settings.free_bytes_min
         megabytes = free // 1_000_000
         detail = f"{megabytes} MB free." if is_ok else f"Only {megabytes} MB free. Make room, or move the file to a larger disk."
         return Check(name=name, is_ok=is_ok, stops=name == "inbox disk", detail=detail)
 
-    def _check_database(self) -> Check:
+    def _check_database(self, *, takes_posts: bool) -> Check:
+        from service.store import schema  # noqa: PLC0415 - Alembic behind it is a tenth of the start, and no webhook needs it
+
         now = self._hopp.now().timestamp()
         with self._lock:
             is_known_to_fit = now < self._schema_good_until
@@ -109,16 +107,25 @@ class Readiness:
             if not is_known_to_fit:
                 schema.check(self._hopp.database)
         except SchemaOutdatedError as error:
-            return Check(name="database", is_ok=False, stops=True, detail=str(error))
+            # While an upgrade goes round, the older web goes on taking webhooks beside the newer one.
+            is_older = isinstance(error, schema.SchemaNewerError)
+            return Check(name="database", is_ok=False, stops=not is_older, detail=str(error))
         except Exception as error:  # noqa: BLE001 - whatever it is, the inbox keeps what comes
             log.warning("database_unavailable", error=type(error).__name__)
-            return _SILENT
+            return _silent(takes_posts=takes_posts)
         if is_known_to_fit and not self._hopp.database.answers():
-            return _SILENT
+            return _silent(takes_posts=takes_posts)
         if not is_known_to_fit:
             with self._lock:
                 self._schema_good_until = now + _SCHEMA_GOOD_SECONDS
         return Check(name="database", is_ok=True, stops=True, detail="It answers, and its tables fit.")
+
+
+def _silent(*, takes_posts: bool) -> Check:
+    """What it means that the database does not answer; often the inbox lies in the same one."""
+    meanwhile = "Webhooks are kept in the inbox until it does;" if takes_posts else "Webhooks are not taken either, see inbox;"
+    detail = f"It does not answer. {meanwhile} the API is closed. Check HOPP_DATABASE."
+    return Check(name="database", is_ok=False, stops=False, detail=detail)
 
 
 def _folder_of(url: str) -> str | None:

@@ -4,33 +4,37 @@ Nothing is parsed here. The way of a post: find the source, read the body, verif
 inbox, and only then answer 2xx.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from difflib import get_close_matches
+from functools import lru_cache
 from http import HTTPStatus
 from time import perf_counter
 from typing import Any
 
 import structlog
 from flask import Flask, Response, request
-from flask.json import dumps
 
 from service.bootstrap import Hopp
 from service.esp_kit.adapter import Accepted, Handshake, NeedsCertificate, Refused, Verification, WebhookRequest
 from service.model.errors import BodyTooLargeError, HoppError, InboxUnavailableError, RemoteUnavailableError
 from service.model.events import Delivery
 from service.telemetry.metrics import WebMetrics
+from service.web.answers import Answer, refusal
 from service.web.bodies import BrokenBodyError, UnknownEncodingError, read_body
 from service.web.delivery_ids import delivery_id
 from service.web.doors import Door, open_doors
-from service.web.problems import CONTENT_TYPE, RETRY_SECONDS, title_of
+from service.web.problems import RETRY_SECONDS
 from service.web.refusals import Refusals
 
 log = structlog.get_logger()
 ENDPOINT = "receive"
+PREFIX = "/webhooks/"
 _METHODS = ("POST", "GET", "HEAD", "OPTIONS")
 _UNKNOWN = "unknown"
 _CONTENT_TYPE_LENGTH = 200
+_NAME_LENGTH = 100
 _RETRY = {"Retry-After": str(RETRY_SECONDS)}
 _BODY_STATUS: Mapping[type[HoppError], tuple[int, str]] = {
     BodyTooLargeError: (413, "too_large"),
@@ -39,12 +43,14 @@ _BODY_STATUS: Mapping[type[HoppError], tuple[int, str]] = {
 }
 
 
-def register_receiver(app: Flask, hopp: Hopp, metrics: WebMetrics, refusals: Refusals) -> None:
-    """Open `/webhooks/<source>` for every configured source."""
-    receiver = Receiver(hopp, metrics, refusals)
-    app.add_url_rule(
-        "/webhooks/<source>", ENDPOINT, receiver.receive, methods=list(_METHODS), provide_automatic_options=False, strict_slashes=False
-    )
+def register_receiver(app: Flask, receiver: "Receiver") -> None:
+    """Open `/webhooks/<source>`."""
+
+    def receive(source: str) -> Response:
+        answer = receiver.receive(source, request.environ)
+        return Response(answer.body, answer.status, headers=dict(answer.headers), content_type=answer.content_type or None)
+
+    app.add_url_rule(f"{PREFIX}<source>", ENDPOINT, receive, methods=list(_METHODS), provide_automatic_options=False, strict_slashes=False)
 
 
 class Receiver:
@@ -56,29 +62,46 @@ class Receiver:
         self._refusals = refusals
         self._doors = open_doors(hopp, metrics)
 
-    def receive(self, source: str) -> Response:
+    @property
+    def sources(self) -> Iterable[str]:
+        """The names of all sources."""
+        return self._doors
+
+    def receive(self, source: str, environ: Mapping[str, Any]) -> Answer:
         """One request to a source's address."""
         door = self._doors.get(source)
         if door is None:
-            self._metrics.webhooks.labels(_UNKNOWN, "unknown_source").inc()
-            return _answer(404)
-        method = request.method
-        if method not in door.adapter.methods and method != "POST":
-            return _answer(405, {"Allow": ", ".join(dict.fromkeys(("POST", *door.adapter.methods)))})
+            return self._answer_unknown(source, environ)
+        method = environ["REQUEST_METHOD"]
+        if method != "POST" and method not in door.adapter.methods:
+            return refusal(405, {"Allow": ", ".join(dict.fromkeys(("POST", *door.adapter.methods)))})
+        try:
+            return self._receive(door, method, environ)
+        except Exception:  # whatever it was, the ESP may come back with it
+            log.exception("webhook_failed", source=source)
+            return self._answer_unavailable(door)
+
+    def _answer_unknown(self, source: str, environ: Mapping[str, Any]) -> Answer:
+        self._metrics.webhooks.labels(_UNKNOWN, "unknown_source").inc()
+        meant = get_close_matches(source[:_NAME_LENGTH], self._doors, n=1)
+        log.warning("webhook_unknown_source", source=source[:_NAME_LENGTH], meant=meant[0] if meant else "", remote=_remote(environ))
+        return refusal(404)
+
+    def _receive(self, door: Door, method: str, environ: Mapping[str, Any]) -> Answer:
         started = perf_counter()
         try:
-            asked = self._read(door, request.environ)
+            asked = self._read(door, environ)
         except HoppError as error:
             return self._answer_unread(door, error)
         if method != "POST":
             probed = self._answer_probe(door, asked)
             if probed is not None:
                 return probed
-        return self._take_in(door, asked, started)
+        return self._take_in(door, asked, started, _remote(environ))
 
     def _read(self, door: Door, environ: Mapping[str, Any]) -> WebhookRequest:
         query = environ.get("QUERY_STRING", "")
-        headers = {name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")}
+        headers = {_header_name(name): value for name, value in environ.items() if name.startswith("HTTP_")}
         headers["content-type"] = environ.get("CONTENT_TYPE", "")
         return WebhookRequest(
             method=environ["REQUEST_METHOD"],
@@ -88,22 +111,22 @@ class Receiver:
             body=read_body(environ, self._hopp.settings.body_limit_bytes),
         )
 
-    def _answer_unread(self, door: Door, error: HoppError) -> Response:
+    def _answer_unread(self, door: Door, error: HoppError) -> Answer:
         status, outcome = _BODY_STATUS[type(error)]
         self._metrics.webhooks.labels(door.source.name, outcome).inc()
         log.warning("webhook_unread", source=door.source.name, status=status, reason=str(error))
-        return _answer(status)
+        return refusal(status)
 
-    def _answer_probe(self, door: Door, asked: WebhookRequest) -> Response | None:
+    def _answer_probe(self, door: Door, asked: WebhookRequest) -> Answer | None:
         """What an ESP asks before it posts; None where a GET is itself the event."""
         handshake = self._handshake(door, asked)
         if handshake is not None:
             return handshake
         if asked.method == "OPTIONS":
-            return Response(status=204, headers={"Allow": ", ".join(door.adapter.methods)})
-        return Response(status=200) if asked.method == "HEAD" else None
+            return Answer(status=204, headers={"Allow": ", ".join(door.adapter.methods)})
+        return Answer(status=200) if asked.method == "HEAD" else None
 
-    def _handshake(self, door: Door, asked: WebhookRequest) -> Response | None:
+    def _handshake(self, door: Door, asked: WebhookRequest) -> Answer | None:
         if door.adapter.handshake is None:
             return None
         try:
@@ -115,10 +138,10 @@ class Receiver:
         if answer is None:
             return None
         self._metrics.webhooks.labels(door.source.name, "handshake").inc()
-        log.info("webhook_handshake", source=door.source.name, method=asked.method, status=answer.status_code)
+        log.info("webhook_handshake", source=door.source.name, method=asked.method, status=answer.status)
         return answer
 
-    def _take_in(self, door: Door, asked: WebhookRequest, started: float) -> Response:
+    def _take_in(self, door: Door, asked: WebhookRequest, started: float, remote: str) -> Answer:
         received_at = self._hopp.now()
         try:
             verification = self._verify(door, asked, received_at)
@@ -126,7 +149,7 @@ class Receiver:
             log.warning("certificate_unavailable", source=door.source.name, reason=str(error))
             return self._answer_unavailable(door)
         if isinstance(verification, Refused):
-            return self._refuse(door, asked, verification)
+            return self._refuse(door, asked, verification, remote)
         handshake = self._handshake(door, asked) if asked.method == "POST" else None
         if handshake is not None:
             return handshake
@@ -150,7 +173,7 @@ class Receiver:
         door.accepted.inc()
         door.accepted_bytes.inc(len(asked.body))
         self._metrics.webhook_seconds.observe(perf_counter() - started)
-        return Response(f'{{"id":"{delivery.id}"}}\n', door.adapter.answers.accepted, content_type="application/json")
+        return Answer(status=door.adapter.answers.accepted, body=f'{{"id":"{delivery.id}"}}\n', content_type="application/json")
 
     def _verify(self, door: Door, asked: WebhookRequest, now: datetime) -> Accepted | Refused:
         """Verify, fetching a certificate at most once; raises RemoteUnavailableError where it cannot be had."""
@@ -162,20 +185,25 @@ class Receiver:
             raise RemoteUnavailableError("The adapter asks for a certificate that it was given.")
         return found
 
-    def _refuse(self, door: Door, asked: WebhookRequest, refused: Refused) -> Response:
+    def _refuse(self, door: Door, asked: WebhookRequest, refused: Refused, remote: str) -> Answer:
         self._metrics.webhooks.labels(door.source.name, "refused").inc()
         self._metrics.count_refused(door.source.name, refused.reason)
         self._refusals.count(door.source.name, is_challenged=refused.challenge is not None and "authorization" not in asked.headers)
-        log.warning("webhook_refused", source=door.source.name, esp=door.adapter.name, reason=refused.reason)
+        log.warning("webhook_refused", source=door.source.name, esp=door.adapter.name, reason=refused.reason, remote=remote)
         status = door.adapter.answers.refused
         if refused.challenge is None:
-            return _answer(status)
+            return refusal(status)
         # Only a 401 makes a sender come back with its credentials (RFC 9110, section 15.5.2); SNS waits for it.
-        return _answer(401 if status == HTTPStatus.FORBIDDEN else status, {"WWW-Authenticate": refused.challenge})
+        return refusal(401 if status == HTTPStatus.FORBIDDEN else status, {"WWW-Authenticate": refused.challenge})
 
-    def _answer_unavailable(self, door: Door) -> Response:
+    def _answer_unavailable(self, door: Door) -> Answer:
         self._metrics.webhooks.labels(door.source.name, "unavailable").inc()
-        return _answer(door.adapter.answers.unavailable, _RETRY)
+        return refusal(door.adapter.answers.unavailable, _RETRY)
+
+
+def _remote(environ: Mapping[str, Any]) -> str:
+    """The IP address of who asks; of the proxy, where one stands between."""
+    return str(environ.get("REMOTE_ADDR", ""))
 
 
 def _verified(door: Door, asked: WebhookRequest, now: datetime) -> Verification:
@@ -186,13 +214,11 @@ def _verified(door: Door, asked: WebhookRequest, now: datetime) -> Verification:
         return Refused("the adapter failed")
 
 
-def _shake(handshake: Handshake) -> Response:
-    response = Response(handshake.body, handshake.status, content_type=handshake.content_type)
-    response.headers.update(dict(handshake.headers))
-    return response
+def _shake(handshake: Handshake) -> Answer:
+    return Answer(status=handshake.status, body=handshake.body, content_type=handshake.content_type, headers=dict(handshake.headers))
 
 
-def _answer(status: int, headers: Mapping[str, str] | None = None) -> Response:
-    """A problem document that tells an ESP no more than the status does."""
-    body = dumps({"type": f"/docs#problem-{status}", "title": title_of(status), "status": status})
-    return Response(body, status, headers=dict(headers or {}), content_type=CONTENT_TYPE)
+@lru_cache(maxsize=1_000)
+def _header_name(variable: str) -> str:
+    """The name that a header has on the wire, in lower case."""
+    return variable.removeprefix("HTTP_").replace("_", "-").lower()

@@ -1,6 +1,6 @@
 """What does Prometheus get to see? What this process counts, and what small tables say about all of them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 import structlog
@@ -14,7 +14,7 @@ from prometheus_client.registry import Collector
 from service.alerting.drift import Drift
 from service.alerting.sources import SourceTrouble
 from service.bootstrap import Hopp
-from service.inbox.port import Inbox
+from service.inbox.port import Inbox, SourceWaiting
 from service.model.moments import SECOND_US, to_us
 from service.store.reading.drift import Understanding
 from service.store.reading.health import Health, HealthReader, SourceHealth, WatchedSource
@@ -48,14 +48,14 @@ class StateCollector(Collector):
     def collect(self) -> Iterable[Metric]:
         """The state right now."""
         now = self._hopp.now()
-        yield from _inbox_metrics(self._hopp.inbox, now)
+        yield from _inbox_metrics(self._hopp.inbox, [source.name for source in self._hopp.settings.sources], now)
         health = self._reader.read(to_us(now))
         yield GaugeMetricFamily("hopp_database_up", "1 while the main database answers, else 0.", value=float(health is not None))
         if health is not None:
             yield from _health_metrics(health, to_us(now))
 
 
-def _inbox_metrics(inbox: Inbox, now: datetime) -> Iterable[Metric]:
+def _inbox_metrics(inbox: Inbox, sources: Iterable[str], now: datetime) -> Iterable[Metric]:
     try:
         state = inbox.state()
     except Exception as error:  # noqa: BLE001 - whatever it is, the other figures are still wanted
@@ -67,6 +67,19 @@ def _inbox_metrics(inbox: Inbox, now: datetime) -> Iterable[Metric]:
     age = max((now - oldest).total_seconds(), 0.0) if oldest is not None else 0.0
     yield GaugeMetricFamily("hopp_inbox_waiting", "Deliveries that wait to be processed.", value=state.waiting)
     yield GaugeMetricFamily("hopp_inbox_oldest_seconds", "How long the oldest of them has waited; 0 where none waits.", value=age)
+    if state.sources is not None:
+        yield from _waiting_metrics(state.sources, sources, now)
+
+
+def _waiting_metrics(waiting_of: Mapping[str, SourceWaiting], sources: Iterable[str], now: datetime) -> Iterable[Metric]:
+    waiting = GaugeMetricFamily("hopp_source_inbox_waiting", "Deliveries of a source among the oldest that wait.", labels=("source",))
+    waited = GaugeMetricFamily("hopp_source_inbox_oldest_seconds", "How long the oldest delivery of a source waited.", labels=("source",))
+    for name in sources:
+        found = waiting_of.get(name)
+        waiting.add_metric((name,), found.waiting if found else 0)
+        waited.add_metric((name,), max((now - found.oldest_received_at).total_seconds(), 0.0) if found else 0.0)
+    yield waiting
+    yield waited
 
 
 def _inbox_up(value: int) -> Metric:

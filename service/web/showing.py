@@ -12,7 +12,7 @@ from service.store.reading.deliveries import DeliveryContent, DeliveryRow
 from service.store.reading.domains import HourRow
 from service.store.reading.events import EventRow
 
-_FREE_TEXTS = ("diagnostic", "evidence", "campaign", "esp_event_id")
+_FREE_TEXTS = ("diagnostic", "evidence", "campaign", "esp_event_id", "esp_event_type", "esp_class", "esp_subclass", "remote_host")
 
 
 def show_alert(row: AlertRow) -> dict[str, Any]:
@@ -41,6 +41,7 @@ def show_event(row: EventRow, *, whole: bool) -> dict[str, Any]:
     if whole:
         return shown
     shown["recipient"] = row.recipient and mask_address(row.recipient)
+    shown["message_id"] = row.message_id and _masked_id(row.message_id, row.recipient)
     for name in (*_FREE_TEXTS, "subject", "tags", "metadata"):
         shown[name] = _masked(shown[name], row.recipient)
     return shown
@@ -61,6 +62,11 @@ def show_content(content: DeliveryContent | None) -> dict[str, Any]:
         "body": content.body.decode("utf-8", "replace"),
         "body_is_cut": content.is_cut,
     }
+
+
+def _masked_id(message_id: str, recipient: str | None) -> str:
+    """Some senders write the recipient into it, in ways of their own."""
+    return mask_address(message_id) if "@" in message_id else mask_text(message_id, recipient)
 
 
 def _masked(value: object, recipient: str | None) -> object:

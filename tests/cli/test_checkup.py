@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from threading import Event as Signal
 
 import pytest
 from click.testing import CliRunner, Result
@@ -49,8 +50,9 @@ def test_a_ready_web_is_seen(hopp: Hopp, client: ServiceClient) -> None:
 
 def test_a_web_that_is_not_ready_is_a_failure(hopp: Hopp, client: ServiceClient) -> None:
     with hopp.database.write() as connection:
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
-    assert [finding.found[-11:] for finding in examine(hopp, client) if finding.what == "web"] == ["answers 503"]
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
+    [web] = [finding for finding in examine(hopp, client) if finding.what == "web"]
+    assert (web.state, "answers 503: database: " in web.found, "0001" in web.found) == (State.FAIL, True, True)
 
 
 def test_every_finding_that_is_not_well_says_what_to_do_next(hopp: Hopp) -> None:
@@ -74,6 +76,17 @@ def test_a_worker_that_looked_in_is_seen_until_its_lease_is_old(hopp: Hopp, cloc
     during = findings(hopp)["worker"].state
     clock.move(180)
     assert (before, during, findings(hopp)["worker"].state) == (State.FAIL, State.OK, State.FAIL)
+
+
+def test_a_worker_that_was_stopped_is_not_taken_for_one_that_evaluates(hopp: Hopp, clock: Clock) -> None:
+    worker = hopp.worker(Signal())
+    worker.stopping.set()
+    worker.step()
+    during = findings(hopp)["worker"].state
+    worker.run()
+    clock.move(67)
+    after = findings(hopp)["worker"]
+    assert (during, after.state, after.found) == (State.OK, State.WARN, "the one that evaluated was stopped 67 s ago")
 
 
 def test_a_check_that_nobody_takes_is_a_failure(hopp: Hopp, clock: Clock) -> None:
@@ -204,6 +217,7 @@ def test_a_database_that_does_not_answer_is_a_failure(hopp: Hopp) -> None:
     away = Database("postgresql://nobody@127.0.0.1:9/nothing")
     found = findings(replace(hopp, database=away, settings=replace(hopp.settings, inbox=str(away.url))))
     assert (found["database"].state, found["inbox"].state) == (State.FAIL, State.FAIL)
+    assert "Connection refused" in found["database"].found
 
 
 def test_an_inbox_without_its_table_is_a_failure(hopp: Hopp, tmp_path: Path) -> None:

@@ -168,6 +168,19 @@ def test_the_next_rule_is_the_pattern_and_the_example(run: CliRunner) -> None:
     assert labelled["rule"] == "acme.zorb"
 
 
+@pytest.mark.parametrize("said", ["450 nix", "Nix!", "zorb 12 34"])
+def test_a_pattern_of_few_letters_takes_its_own_wording_and_no_other(run: CliRunner, said: str) -> None:
+    _store({"acme": [_bounced(said)]})
+    (found,) = _rows(_classify(run, "--report", "--json"))
+    pattern, example = found["pattern"], found["example"]
+    Path("mine.toml").write_text(
+        f"[[rule]]\nid = 'acme.nix'\nsource = 'us'\nlabel = 'policy_block'\npattern = '{pattern}'\nexamples = ['{example}']\n"
+    )
+    Path("hopp.toml").write_text('[rules]\nfile = "mine.toml"\n')
+    own, other = _rows(_classify(run, "--json", given=f"{said}\n{said} of the quux\n"))
+    assert (own["rule"], other["rule"] == "acme.nix") == ("acme.nix", False)
+
+
 @pytest.mark.parametrize(
     "options",
     [("--since", "2026-01-01"), ("--limit", "3"), ("--report", "--explain"), ("--report", "--since", "soon"), ("--report", "hopp.toml")],

@@ -62,6 +62,7 @@ def test_importing_again_changes_nothing(run: CliRunner) -> None:
         (_line(9, source="a\nb"), "line 2: source is no name: at most 100 printable characters"),
         (_line(9, source="s" * 101), "line 2: source is no name: at most 100 printable characters"),
         (_line(9, recipient="nobody"), "line 2:"),
+        (_line(9, kind="bounced", recipient=None), "line 2: the event has no recipient: bounced is counted by the recipient's domain"),
     ],
 )
 def test_a_line_that_cannot_be_read_is_named_and_costs_no_other(run: CliRunner, line: bytes, why: str) -> None:
@@ -69,6 +70,16 @@ def test_a_line_that_cannot_be_read_is_named_and_costs_no_other(run: CliRunner, 
     assert result.exit_code == 1
     assert why in result.stderr
     assert result.stderr.splitlines()[-1] == "imported: 2 new events; there before: 0; lines refused: 1"
+
+
+def test_lines_of_the_future_are_counted_and_said(run: CliRunner) -> None:
+    result = _import(run, [_line(1), _line(2, occurred_at="2098-01-01T00:00:00Z")])
+    assert "import: lines with an occurred_at in the future: 1;" in result.stderr
+    assert (result.exit_code, result.stderr.splitlines()[-1].startswith("imported: 2")) == (0, True)
+
+
+def test_a_line_about_no_mail_needs_no_recipient(run: CliRunner) -> None:
+    assert _import(run, [_line(1, kind="other", recipient=None)]).exit_code == 0
 
 
 def test_a_name_that_nothing_could_show_is_refused_at_once(run: CliRunner) -> None:

@@ -15,7 +15,6 @@ from service.cli.samples.command import send_sample_command
 from service.cli.samples.load import load_samples
 from service.cli.samples.signing import SampleError
 from service.esp import adapters
-from service.outbound.certificates import CertificateStore
 from service.settings import SettingsError, load_settings
 from service.store import schema
 from service.web.app import create_app
@@ -36,9 +35,8 @@ def send(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Send:
 
 @contextmanager
 def served(folder: Path) -> Iterator[str]:
-    """The web of the hopp.toml in this folder; a certificate is the one that lies in its var/, whatever address is asked for."""
-    settings = load_settings({"HOPP_DATABASE": f"sqlite:///{folder}/var/hopp.sqlite"}, folder)
-    hopp = build(settings, certificates=CertificateStore(lambda url: next(folder.glob("var/*.crt")).read_bytes()))
+    """The web of the hopp.toml in this folder."""
+    hopp = build(load_settings({"HOPP_DATABASE": f"sqlite:///{folder}/var/hopp.sqlite"}, folder))
     schema.migrate(hopp.database)
     hopp.inbox.prepare()
     server = make_server("127.0.0.1", 0, create_app(hopp))
@@ -73,25 +71,48 @@ def test_a_sample_of_each_kind_is_taken_by_the_source_that_was_asked_for(send: S
         second = send("--esp", esp, "--url", url)
     assert (second.exit_code, {line.split()[0] for line in second.stdout.splitlines()}) == (0, {"200"})
     assert {kind for line in second.stdout.splitlines() for kind in line[56:].split(", ")} == kinds_of(esp)
-    assert ("tests' source of certificates" in second.stderr) is (esp in CERTIFIED)
+    assert f"made-up mail goes to sample-{esp}\n" in second.stderr
+    assert ('auth = "basic"' in wanted(first)) or esp not in CERTIFIED, "its certificate is at the ESP's own host, and ours is not"
+
+
+@pytest.mark.parametrize("esp", CERTIFIED)
+def test_a_source_that_only_the_esp_can_sign_for_gets_no_sample(send: Send, tmp_path: Path, esp: str) -> None:
+    keys = adapters()[esp].signer.make_keys(bytes(32))
+    (tmp_path / "ca.pem").write_text("".join(keys.trust.secrets))
+    secrets = 'secrets = ["file:ca.pem"]\n' if keys.trust.secrets else ""
+    (tmp_path / "hopp.toml").write_text(f'[[source]]\nname = "live"\nesp = "{esp}"\n{secrets}topic_arns = ["arn:aws:sns:eu-west-1:1:a"]')
+    with pytest.raises(SampleError, match=r'can sign for source live\. Nothing was posted\. (?s:.*)auth = "basic"'):
+        raise send("--esp", esp).exception or AssertionError
+
+
+def test_a_source_of_true_mail_gets_no_whole_set_of_samples_unasked(send: Send, tmp_path: Path) -> None:
+    (tmp_path / "hopp.toml").write_text('[[source]]\nname = "live"\nesp = "brevo"\nauth = "token"\nsecrets = ["x"]\n')
+    with served(tmp_path) as url:
+        unasked = send("--esp", "brevo", "--url", url)
+        asked = [
+            send("--esp", "brevo", "--url", url, *named) for named in (("--source", "live"), ("--case", load_samples("brevo")[0].case))
+        ]
+    assert (unasked.exit_code, "live is no test source" in unasked.stderr, unasked.stdout) == (1, True, "")
+    assert [(result.exit_code, "goes to live, where it is counted" in result.stderr) for result in asked] == [(0, True)] * 2
 
 
 @pytest.mark.parametrize("auth", ["basic", "header:X-Key", "token", "none"])
 @pytest.mark.parametrize("esp", ["postmark", "ses", "scaleway", "resend"])
 def test_a_secret_that_stands_in_for_a_signature_is_sent_as_the_source_wants_it(send: Send, tmp_path: Path, esp: str, auth: str) -> None:
     secrets = "" if auth == "none" else 'secrets = ["hopp:correct horse&battery"]'
-    (tmp_path / "hopp.toml").write_text(f'[[source]]\nname = "s"\nesp = "{esp}"\nauth = "{auth}"\n{secrets}')
+    (tmp_path / "hopp.toml").write_text(f'[[source]]\nname = "s"\nesp = "{esp}"\nauth = "{auth}"\n{secrets}\ntest = true')
     with served(tmp_path) as url:
         result = send("--esp", esp, "--url", url)
     assert (result.exit_code, {line.split()[0] for line in result.stdout.splitlines()}) == (0, {"200"})
-    assert "s is no test source" in result.stderr
 
 
 def test_the_demo_s_sources_take_samples_at_once(send: Send, tmp_path: Path) -> None:
-    write_demo_config(tmp_path)
+    path = write_demo_config(tmp_path)
+    path.write_text(path.read_text() + '[[source]]\nname = "acme"\nesp = "postmark"\nauth = "basic"\nsecrets = ["a:b"]\n')
     with served(tmp_path) as url:
         results = [send("--esp", esp, "--url", url) for esp in ("sendgrid", "ses", "postmark", "mailgun")]
     assert [result.exit_code for result in results] == [0, 0, 0, 0]
+    assert "goes to demo-postmark, where it is counted" in results[2].stderr
 
 
 def test_one_case_is_sent_alone(send: Send) -> None:
@@ -121,6 +142,16 @@ def test_the_key_of_the_samples_is_made_once_and_for_its_owner_alone(send: Send,
     assert (tmp_path / "var/sample-postal.pem").stat().st_mode & 0o077 == 0
 
 
+def test_the_key_is_kept_in_this_folder_wherever_the_settings_are(send: Send, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    (tmp_path / "elsewhere.toml").write_text("")
+    monkeypatch.chdir(here)
+    monkeypatch.setenv("HOPP_CONFIG", "../elsewhere.toml")
+    send("--esp", "postal")
+    assert [(here / "var/sample-postal.pem").is_file(), (tmp_path / "var").exists()] == [True, False]
+
+
 def test_a_test_source_is_chosen_before_a_true_one(send: Send, tmp_path: Path) -> None:
     entry = '[[source]]\nname = "{}"\nesp = "brevo"\nauth = "token"\nsecrets = ["x"]\n'
     (tmp_path / "hopp.toml").write_text(entry.format("live") + entry.format("probe") + TEST)
@@ -135,7 +166,7 @@ def test_a_test_source_is_chosen_before_a_true_one(send: Send, tmp_path: Path) -
         (("--esp", "brevo", "--source", "c"), "no source 'c' of brevo; it has a, b"),
         (("--esp", "resend", "--source", "a"), "no source 'a' of resend; it has keyless"),
         (("--esp", "resend"), "source keyless has no secret"),
-        (("--esp", "sendgrid"), "source foreign would refuse .*: the signature is wrong.*with:\n\n\\[\\[source\\]\\]"),
+        (("--esp", "sendgrid"), "source foreign would refuse .*: the signature is wrong.*repeat:\n\n\\[\\[source\\]\\]"),
     ],
 )
 def test_what_is_in_the_way_is_said_with_what_to_do(send: Send, tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
@@ -171,7 +202,7 @@ def test_a_sample_that_is_not_there_is_said_so(send: Send, tmp_path: Path, argum
 
 
 def test_a_server_that_refuses_is_explained(send: Send, tmp_path: Path) -> None:
-    entry = '[[source]]\nname = "s"\nesp = "brevo"\nauth = "token"\nsecrets = ["{}"]\n'
+    entry = '[[source]]\nname = "s"\nesp = "brevo"\nauth = "token"\ntest = true\nsecrets = ["{}"]\n'
     (tmp_path / "hopp.toml").write_text(entry.format("old"))
     with served(tmp_path) as url:
         (tmp_path / "hopp.toml").write_text(entry.format("new") + entry.replace('"s"', '"t"').replace("brevo", "zonemta").format("x"))

@@ -29,6 +29,7 @@ def test_every_variable_stands_there_with_its_default(tmp_path: Path) -> None:
         "HOPP_CONFIG": DEFAULT_CONFIG,
         "HOPP_PUBLIC_URL": default.public_url,
         "HOPP_BODY_LIMIT_BYTES": str(default.body_limit_bytes),
+        "HOPP_FREE_BYTES_MIN": str(default.free_bytes_min),
         "HOPP_BATCH_DELIVERIES": str(default.batch_deliveries),
         "HOPP_WEB_PROCESSES": str(default.web_processes),
         "HOPP_WEB_THREADS": str(default.web_threads),

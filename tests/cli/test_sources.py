@@ -47,8 +47,33 @@ def test_people_get_the_address_of_each_source(hopp: Hopp) -> None:
 def test_people_get_what_the_esp_has_to_be_told(hopp: Hopp) -> None:
     output = " ".join(CliRunner().invoke(sources_command).stdout.split())
     assert "the public key that the ESP signs with, in `secrets`" in output
-    assert [source.esp for source in hopp.settings.sources if hopp.adapters[source.esp].guide not in output] == []
+    signed = [source.esp for source in hopp.settings.sources if source.auth is None]
+    assert [esp for esp in signed if hopp.adapters[esp].guide not in output] == []
     assert [(row["proof"], row["guide"]) != (None, None) for row in asked()] == [True] * 4
+
+
+def test_a_source_that_is_proven_otherwise_gets_no_recipe_for_signing(hopp: Hopp) -> None:
+    """Raw delivery and topic_arns are of the signed way alone."""
+    (ses,) = [row for row in asked() if row["name"] == "demo-ses"]
+    assert ses["auth"] == "basic"
+    assert "topic_arns" not in str(ses["guide"])
+    assert "sources --guide ses" in str(ses["guide"])
+
+
+def test_without_an_answer_of_the_database_nothing_is_made_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOPP_DATABASE", "postgresql://nobody@127.0.0.1:9/nothing")
+    result = CliRunner().invoke(sources_command)
+    assert (result.exit_code, "  last      unknown" in result.stdout, "  so far    unknown" in result.stdout) == (1, True, True)
+    assert "nothing came" not in result.stdout
+    assert "Connection refused" in result.stderr
+
+
+def test_an_address_that_no_esp_can_reach_is_not_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOPP_BIND", "0.0.0.0:8137")
+    output = CliRunner().invoke(sources_command).stdout
+    assert "http:" not in output
+    assert "address   not known before HOPP_PUBLIC_URL is set" in output
+    assert {row["url"] for row in asked()} == {None}
 
 
 def test_what_fires_about_a_source_is_shown_beside_it(hopp: Hopp) -> None:
@@ -60,7 +85,9 @@ def test_what_fires_about_a_source_is_shown_beside_it(hopp: Hopp) -> None:
     found = {row["name"]: (row["state"], row["alerts"], row["refused"]) for row in asked()}
     assert found["demo-ses"] == ("refused", ["source_refused"], 20)
     assert found["demo-mailgun"] == ("learning", [], 0)
-    assert "nothing came yet   refused" in CliRunner().invoke(sources_command).stdout
+    output = CliRunner().invoke(sources_command).stdout
+    assert "no event yet   refused" in output
+    assert "20 of 20 posts of its last day refused" in output
 
 
 def test_no_secret_is_shown(hopp: Hopp) -> None:

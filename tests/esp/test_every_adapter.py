@@ -42,6 +42,15 @@ def test_answers_tell_the_esp_what_happened(adapter: Adapter) -> None:
     assert adapter.answers.unavailable == 429 or adapter.answers.unavailable >= 500
 
 
+@pytest.mark.parametrize("adapter", SIGNED_TIMES, ids=by_name)
+def test_an_unsigned_post_is_said_to_be_unsigned_and_not_to_be_late(adapter: Adapter) -> None:
+    """Signing that was never switched on is the mistake that people make; a wrong time is that of a clock."""
+    refused = adapter.verify(request_of(b"{}", {"content-type": "application/json"}), keys_of(adapter).trust, NOW)
+    assert isinstance(refused, Refused)
+    assert "signature" in refused.reason or "not signed" in refused.reason
+    assert "time" not in refused.reason
+
+
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_payload_gives_its_events(case: Sample) -> None:
     expected = dict(case.expected)

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC
 
 import pytest
 from hypothesis import given, settings
@@ -12,13 +11,10 @@ from hypothesis import strategies as st
 from service.cli.samples.load import Sample
 from service.esp import adapters
 from service.esp_kit.adapter import Accepted, Adapter, NeedsCertificate, Refused
-from service.esp_kit.addresses import address_of
-from service.esp_kit.jsontext import MAX_TEXT
 from service.esp_kit.reading import MAX_EVENTS
-from service.esp_kit.replies import MAX_DIAGNOSTIC
 from service.model.errors import UnreadableError
-from service.model.events import Event, Parsed
-from tests.esp.cases import ADAPTERS, CASES, NOW, delivery_of, keys_of, one_case, request_of, shown, signed
+from tests.esp.cases import ADAPTERS, CASES, NOW, delivery_of, keys_of, one_case, request_of, signed
+from tests.esp.soundness import check_sound
 
 GARBAGE: tuple[object, ...] = (
     *(None, True, 0, -1, 1.5, 10**30, "", "x", "\0", "\ud800", "5" * 5_000, "<a@b>"),
@@ -130,38 +126,7 @@ def _survives(adapter: Adapter, body: bytes, headers: Mapping[str, str]) -> None
         parsed = adapter.parse(delivery_of(body, headers))
     except UnreadableError:
         return
-    _is_sound(parsed)
-
-
-def _is_sound(parsed: Parsed) -> None:
-    assert len(parsed.events) + len(parsed.problems) <= MAX_EVENTS + 1
-    assert all(len(problem.fragment) <= 500 and problem.error for problem in parsed.problems)
-    for event in parsed.events[:50]:
-        _is_sound_event(event)
-
-
-def _is_sound_event(event: Event) -> None:
-    texts = list(_texts(shown(event)))
-    "".join(texts).encode("utf-8", "strict")
-    assert "\0" not in "".join(texts)
-    assert event.identity
-    assert event.recipient is None or address_of(event.recipient) == event.recipient
-    assert event.occurred_at is None or (event.occurred_at.tzinfo is UTC and 2000 <= event.occurred_at.year < 2100)
-    assert event.smtp_code is None or 200 <= event.smtp_code <= 599
-    assert event.diagnostic is None or 0 < len(event.diagnostic) <= MAX_DIAGNOSTIC
-    assert all(len(text) <= MAX_TEXT for text in texts if text != event.diagnostic)
-
-
-def _texts(value: object) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        yield from value
-        for inner in value.values():
-            yield from _texts(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _texts(inner)
+    check_sound(parsed)
 
 
 def _mutations(body: bytes) -> Iterator[bytes]:

@@ -35,6 +35,15 @@ def test_url_is_signed_as_it_is_written_in_the_settings_there() -> None:
     assert ADAPTER.verify(signed(one_case(ADAPTER)), configured, NOW) == Accepted()
 
 
+def test_array_out_of_its_form_is_read_but_proves_nothing() -> None:
+    """A payload pasted from a log has lost its form; a post that Mandrill signs has not, and only that is signed without ambiguity."""
+    event = {"event": "hard_bounce", "ts": 1767601800, "msg": {"email": "l.meyer@rhein-chemie.example", "_id": "1"}}
+    body = json.dumps([event]).encode()
+    assert [event.recipient for event in ADAPTER.parse(delivery_of(body, {})).events] == ["l.meyer@rhein-chemie.example"]
+    for request in (request_of(body, {}), request_of(body, FORM)):
+        assert isinstance(ADAPTER.verify(ADAPTER.signer.sign(request, KEYS, NOW), KEYS.trust, NOW), Refused)
+
+
 def test_signature_for_another_address_is_refused() -> None:
     for url in (URL + "/", "http" + URL[5:], URL + "?a=1"):
         assert isinstance(ADAPTER.verify(posted("[]", KEYS.private, url), KEYS.trust, NOW), Refused)

@@ -1,8 +1,11 @@
 """What is Postal's own?"""
 
+import base64
 import json
 
 import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from service.esp.postal import ADAPTER
 from service.esp_kit.adapter import Accepted, Refused
@@ -19,11 +22,26 @@ def failed(details: str) -> Event:
     return ADAPTER.parse(delivery_of(body, {})).events[0]
 
 
-def test_signature_over_sha_1_alone_is_refused() -> None:
+def over_sha_1(body: bytes) -> str:
+    key = serialization.load_pem_private_key(KEYS.private.encode(), password=None)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    return base64.b64encode(key.sign(body, padding.PKCS1v15(), hashes.SHA1())).decode()  # noqa: S303 - what Postal 2 signs with
+
+
+def test_signature_over_sha_1_counts_where_there_is_no_other() -> None:
+    """Postal 2 has no other; from version 3 on there are both."""
+    body = one_case(ADAPTER).body
+    assert ADAPTER.verify(request_of(body, {SHA1: over_sha_1(body)}), KEYS.trust, NOW) == Accepted()
+    assert isinstance(ADAPTER.verify(request_of(body + b" ", {SHA1: over_sha_1(body)}), KEYS.trust, NOW), Refused)
+    assert isinstance(ADAPTER.verify(request_of(body, {SHA1: over_sha_1(body), SHA256: "AAAA"}), KEYS.trust, NOW), Refused)
+
+
+def test_neither_signature_stands_for_the_other() -> None:
     request = signed(one_case(ADAPTER))
-    assert ADAPTER.verify(request, KEYS.trust, NOW) == Accepted()
     older = {SHA1: request.headers[SHA256]}
     assert isinstance(ADAPTER.verify(request_of(request.body, older), KEYS.trust, NOW), Refused)
+    newer = {SHA256: over_sha_1(request.body)}
+    assert isinstance(ADAPTER.verify(request_of(request.body, newer), KEYS.trust, NOW), Refused)
 
 
 @pytest.mark.parametrize(

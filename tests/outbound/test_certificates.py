@@ -95,6 +95,28 @@ def test_many_addresses_do_not_fill_the_memory(store: CertificateStore) -> None:
     assert len(store.at_hand) == 64
 
 
+def test_addresses_that_fail_push_no_certificate_out(store: CertificateStore, remote: Remote) -> None:
+    store.load(URL)
+    remote.answer = _fail
+    for number in range(200):
+        with pytest.raises(RemoteUnavailableError):
+            store.load(f"{HOST}/{number}.pem")
+    assert dict(store.at_hand) == {URL: PEM}
+    with pytest.raises(RemoteUnavailableError, match="a moment ago"):
+        store.load(f"{HOST}/199.pem")
+    assert len(store._failed) == 64
+
+
+def test_a_certificate_that_cannot_be_fetched_anew_goes_on(store: CertificateStore, remote: Remote, clock: Clock) -> None:
+    store.load(URL)
+    remote.answer, clock.seconds = _fail, 7 * 3_600
+    assert [store.load(URL) for _ in range(3)] == [PEM] * 3
+    assert len(remote.calls) == 2
+    clock.seconds += 301
+    store.load(URL)
+    assert len(remote.calls) == 3
+
+
 def test_many_threads_share_one_fetch(store: CertificateStore, remote: Remote) -> None:
     """However slow Amazon is: nobody else asks it for the same meanwhile."""
     together, arrived = Barrier(8), Event()

@@ -21,7 +21,7 @@ from service.pipeline.process import Tools
 from service.pipeline.relabel import LABELLED_KINDS, apply_changes, find_changes
 from service.store.answers import AnswerFilter, load_answers
 from service.store.database import Database
-from tests.pipeline.worlds import START, event
+from tests.pipeline.worlds import START, event, forget
 
 LATER_US = to_us(START) + 5 * HOUR_US
 ALL = AnswerFilter(kinds=LABELLED_KINDS)
@@ -125,9 +125,7 @@ def relabel(tools: Tools, wanted: AnswerFilter = ALL) -> int:
 
 def empty(database: Database) -> None:
     """Forget everything."""
-    with database.write() as connection:
-        for table in _TABLES:
-            connection.execute(text(f"DELETE FROM {table}"))
+    forget(database, *_TABLES)
 
 
 _PICTURES = {

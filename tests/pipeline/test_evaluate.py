@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import text
 
 from service.alerting.lifecycle import Alert, Change
@@ -39,6 +40,18 @@ def test_four_known_people_refused_fire_once_the_wait_is_over(database_url: str)
     assert change is Change.OPENED
     assert (alert.domain, alert.severity, alert.finding.decision.counts.warm_k) == ("steel.example", Severity.WARNING, 4)
     assert _run(database, minutes=7) == []
+    database.close()
+
+
+def test_what_changed_is_logged_with_the_id_and_figures_that_the_api_gives(database_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    database = database_at(database_url)
+    _known_people_refused(database, 4)
+    _run(database, minutes=6)
+    [line] = [line for line in "".join(capsys.readouterr()).splitlines() if "alert_changed" in line]
+    with database.read() as connection:
+        alert_id = connection.execute(text("SELECT id FROM alerts")).scalar_one()
+    wanted = (f"alert={alert_id}", "attempts=4", "reported_hard=4", "domain=steel.example", "change=opened")
+    assert [word for word in wanted if word not in line] == []
     database.close()
 
 
@@ -156,3 +169,23 @@ def test_only_one_holder_of_the_lease_decides(database_url: str) -> None:
 
     assert _run(database, minutes=2.2, evaluator=Evaluator(database, POLICY, holder="two")) == []
     database.close()
+
+
+def test_a_lease_that_is_given_up_is_free_at_once_and_nobody_gives_up_that_of_another(database_url: str) -> None:
+    database = database_at(database_url)
+    first, second = (Evaluator(database, POLICY, holder=name) for name in ("one", "two"))
+    now_us = to_us(START)
+    first.run(now_us)
+    second.release(now_us)
+    second.run(now_us)
+    holders = [_holder(database)]
+    first.release(now_us)
+    holders.append(_holder(database))
+    second.run(now_us)
+    assert [*holders, _holder(database)] == ["one", "", "two"]
+    database.close()
+
+
+def _holder(database: Database) -> str:
+    with database.read() as connection:
+        return str(connection.execute(text("SELECT holder FROM leases")).scalar_one())

@@ -1,8 +1,9 @@
 """What becomes of a batch of deliveries: kept once, quarantined with its reason, or refused as forged; never lost."""
 
+import gc
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,15 +14,19 @@ import orjson
 import pytest
 from sqlalchemy import text
 
+from service.alerting.policy import Policy
 from service.bootstrap import build
 from service.model.events import Delivery, Event, Parsed
 from service.model.moments import HOUR_US, to_us
 from service.model.words import EventKind
+from service.pipeline.count import Counted, count
 from service.pipeline.history import HistoricEvent, import_events
+from service.pipeline.incoming import Incoming
 from service.pipeline.process import Tools, process
 from service.settings import load_settings
 from service.store import schema
-from service.store.database import DatabaseUnavailableError
+from service.store.database import Connection, DatabaseUnavailableError
+from service.store.ingest import RecipientRow
 
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
 NOW_US = to_us(NOW)
@@ -97,6 +102,15 @@ def test_one_bad_event_costs_no_other(tools: Tools) -> None:
     [(state, error)] = rows(tools, "SELECT state, error FROM deliveries")
     assert state == "quarantined"
     assert "nonsense" in error
+
+
+def test_what_is_quarantined_is_logged_once_for_each_reason_without_its_body(tools: Tools, capsys: pytest.CaptureFixture[str]) -> None:
+    unread = [generic({"kind": "nothing", "recipient": "anna@steel.example"}) for _ in range(3)] + [generic(body=b"{")]
+    process(unread, tools, now_us=NOW_US)
+    lines = [line for line in "".join(capsys.readouterr()).splitlines() if "delivery_quarantined" in line]
+    assert ["alike=3" in lines[0], "alike=1" in lines[1], len(lines)] == [True, True, 2]
+    assert unread[0].id in lines[0]
+    assert "anna" not in "".join(lines)
 
 
 def test_a_body_that_no_adapter_reads_is_quarantined_and_the_rest_goes_on(tools: Tools) -> None:
@@ -205,3 +219,33 @@ def test_a_forged_body_makes_no_forgery_of_the_genuine_one_beside_it(tools: Tool
 
     assert outcomes(tools)["not_authentic"] == 1
     assert outcomes(tools)["duplicates"] == 1
+
+
+def test_a_batch_that_another_worker_overtakes_is_tried_again_at_once(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both see the same person for the first time; who comes second finds the person that the first one wrote."""
+    built = build(load_settings({"HOPP_DATABASE": postgres_url})).tools()
+    schema.migrate(built.database)
+    process([generic({**BOUNCE, "recipient": "bert@steel.example"})], built, now_us=NOW_US)  # the source is known to both
+    others = [generic({**BOUNCE, "occurred_at": "2026-03-02T07:30:00Z"})]
+
+    def overtaken(connection: Connection, new: Mapping[bytes, Incoming], known: Mapping[str, RecipientRow], policy: Policy) -> Counted:
+        if others:
+            process([others.pop()], built, now_us=NOW_US)
+        return count(connection, new, known, policy)
+
+    monkeypatch.setattr("service.pipeline.record.count", overtaken)
+
+    done = process([generic(BOUNCE)], built, now_us=NOW_US)
+
+    assert (done.events, rows(built, "SELECT hard_count FROM recipients WHERE address LIKE 'anna@%'")) == (1, [(2,)])
+    built.database.close()
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+def test_the_collector_is_left_as_it_was(tools: Tools, is_on: bool) -> None:  # noqa: FBT001 - both states are the fact
+    before = gc.isenabled()
+    (gc.enable if is_on else gc.disable)()
+    process([generic(BOUNCE)], tools, now_us=NOW_US)
+    after = gc.isenabled()
+    (gc.enable if before else gc.disable)()
+    assert after is is_on

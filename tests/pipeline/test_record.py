@@ -37,8 +37,9 @@ def _arrivals(draw: st.DrawFn) -> tuple[list[Event], list[list[Event]]]:
 
 
 def _empty(database: Database) -> None:
+    kept = ("events", "recipients", "domain_hourly", "due_checks", "recipient_domains")
     with database.write() as connection:
-        for table in ("events", "recipients", "domain_hourly", "due_checks", "recipient_domains"):
+        for table in kept if database.is_sqlite else (*kept, "event_keys"):
             connection.execute(text(f"DELETE FROM {table}"))
 
 

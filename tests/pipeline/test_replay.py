@@ -21,6 +21,7 @@ from service.settings import load_settings
 from service.store import schema
 from service.store.archive import ArchiveFilter, count_archived, load_archived
 from service.store.database import DatabaseUnavailableError
+from tests.pipeline.worlds import forget
 
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
 NOW_US = to_us(NOW)
@@ -101,9 +102,7 @@ def test_a_replay_gives_the_same_tables_as_a_mended_adapter_from_the_start(tools
     stream = [_delivery(BOUNCE, {"kind": "nonsense"}), _delivery(BOUNCE, BOUNCE | {"recipient": "bert@steel.example"}, minutes=5)]
     process(stream, tools, now_us=NOW_US)
     from_the_start = _tables(tools)
-    with tools.database.write() as connection:
-        for table in ("events", "deliveries", "recipients", "domain_hourly", "reply_hourly", "recipient_domains", "due_checks"):
-            connection.execute(text(f"DELETE FROM {table}"))
+    forget(tools.database, "events", "deliveries", "recipients", "domain_hourly", "reply_hourly", "recipient_domains", "due_checks")
 
     process(stream, _failing(tools), now_us=NOW_US)
     _replayed(tools)
@@ -134,8 +133,7 @@ def test_a_dry_run_tells_what_a_replay_would_do_and_does_nothing(tools: Tools) -
 
 def test_events_that_were_removed_come_back_from_the_archive(tools: Tools) -> None:
     process([_delivery(BOUNCE)], tools, now_us=NOW_US)
-    with tools.database.write() as connection:
-        connection.execute(text("DELETE FROM events"))
+    forget(tools.database, "events")
     assert [item.events for item in _replayed(tools)] == [1]
 
 
@@ -212,7 +210,7 @@ def test_one_delivery_that_cannot_be_kept_costs_no_other(tools: Tools) -> None:
         found = parse(delivery)
         if delivery.id != stream[0].id:
             return found
-        return replace(found, events=tuple(replace(event, suppressed_by_esp=object()) for event in found.events))  # type: ignore[arg-type]
+        return replace(found, events=tuple(replace(event, smtp_code=object()) for event in found.events))  # type: ignore[arg-type]
 
     broken = replace(tools, adapters={**tools.adapters, "generic": replace(tools.adapters["generic"], parse=misread)})
     first, second = _replayed(broken)

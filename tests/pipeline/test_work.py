@@ -122,3 +122,36 @@ def test_a_worker_remembers_since_when_it_uses_its_rules(hopp: Hopp) -> None:
     with hopp.database.read() as connection:
         versions = connection.execute(text("SELECT version FROM rule_sets WHERE replayed_us IS NULL")).scalars().all()
     assert versions == [hopp.labels().classifier.ruleset.version]
+
+
+def test_a_worker_says_when_it_starts_goes_on_after_a_failure_and_stops(hopp: Hopp, capsys: pytest.CaptureFixture[str]) -> None:
+    schema.migrate(hopp.database)
+    pauses = _Pauses(hopp.inbox.prepare, _nothing)
+    hopp.worker(pauses).run()
+    written = "".join(capsys.readouterr())
+    events = ["worker_started", "step_failed_retrying", "step_succeeded_again", "worker_stopped"]
+    places = [written.find(event) for event in events]
+    assert places == sorted(places)
+    assert -1 not in places
+
+
+def test_a_worker_that_is_stopped_lets_another_one_evaluate_at_once(hopp: Hopp) -> None:
+    schema.migrate(hopp.database)
+    hopp.inbox.prepare()
+    first, second = hopp.worker(_Pauses(_nothing)), hopp.worker(Signal())
+    first.run()
+    second.step()
+    with hopp.database.read() as connection:
+        assert connection.execute(text("SELECT holder FROM leases")).scalar() == second.evaluator.holder
+
+
+def test_a_worker_stops_though_its_lease_cannot_be_given_up(hopp: Hopp, tmp_path: Path) -> None:
+    schema.migrate(hopp.database)
+    hopp.inbox.prepare()
+
+    def vanish() -> None:
+        hopp.database.close()
+        (tmp_path / "var/hopp.sqlite").rename(tmp_path / "aside")
+        (tmp_path / "var/hopp.sqlite").mkdir()
+
+    hopp.worker(_Pauses(vanish)).run()

@@ -7,13 +7,14 @@ from typing import Any
 
 from sqlalchemy import text
 
+from service.alerting.counting import ATTEMPT_KINDS
 from service.alerting.policy import Policy
 from service.classify.domains import DomainBook
 from service.model.events import Event
 from service.model.moments import to_us
 from service.model.words import EventKind, Phase, ReportedType
 from service.pipeline.incoming import Incoming
-from service.pipeline.labelling import LabelledEvent
+from service.pipeline.labelling import LabelledEvent, attempt_of
 from service.pipeline.record import Recorded, record
 from service.store import ingest
 from service.store.database import Database
@@ -29,6 +30,14 @@ def database_at(url: str) -> Database:
     database = Database(url)
     migrate(database)
     return database
+
+
+def forget(database: Database, *tables: str) -> None:
+    """Remove all rows of these tables; the keys of events go with the events."""
+    keys = ("event_keys",) if "events" in tables and not database.is_sqlite else ()
+    with database.write() as connection:
+        for table in (*tables, *keys):
+            connection.execute(text(f"DELETE FROM {table}"))
 
 
 def event(
@@ -49,7 +58,7 @@ def event(
         message_id=message,
         reported_type=reported,
         phase=phase,
-        identity=(message, kind, str(minutes), phase),
+        identity=(message, kind, str(minutes), phase, str(reported)),
     )
 
 
@@ -62,16 +71,19 @@ def labelled(item: Event, *, gateway: str = "") -> LabelledEvent:
     """The event as labelling leaves it, without asking the rules."""
     assert item.occurred_at is not None
     content = "|".join((item.kind, item.recipient or "", *item.identity))
+    key, occurred_us = blake2b(content.encode(), digest_size=16).digest(), to_us(item.occurred_at)
+    is_hard = item.kind is EventKind.BOUNCED and item.reported_type is ReportedType.HARD
     return LabelledEvent(
         event=item,
-        key=blake2b(content.encode(), digest_size=16).digest(),
-        occurred_us=to_us(item.occurred_at),
+        key=key,
+        occurred_us=occurred_us,
         reported_us=None,
         classification=None,
         gateway=gateway,
         is_gateway_by_host=bool(gateway),
-        counts_as_hard=item.kind is EventKind.BOUNCED and item.reported_type is ReportedType.HARD,
+        counts_as_hard=is_hard,
         domain=(item.recipient or "").rpartition("@")[2],
+        attempt=attempt_of(item, key, occurred_us, is_hard=is_hard) if item.kind in ATTEMPT_KINDS else None,
     )
 
 

@@ -8,7 +8,8 @@ import pytest
 from service.model.words import Role
 from service.store import tokens
 from service.store.database import Database
-from service.store.tables import api_tokens, metadata
+from service.store.tables import metadata
+from service.store.token_tables import api_tokens
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 
@@ -48,6 +49,18 @@ def test_a_revoked_token_is_not_found_and_cannot_be_revoked_again(database: Data
         assert not tokens.revoke(connection, "ops", NOW)
         assert not tokens.revoke(connection, "nobody", NOW)
         assert [(token.name, token.revoked_us is None) for token in tokens.list_all(connection)] == [("ops", False)]
+
+
+@pytest.mark.parametrize("name", ["ops", "x" * 100])
+def test_the_name_of_a_revoked_token_is_free_again(database: Database, name: str) -> None:
+    with database.write() as connection:
+        for _ in range(3):
+            tokens.create(connection, name, Role.READER, NOW)
+            assert tokens.revoke(connection, name, NOW)
+        assert tokens.find(connection, tokens.create(connection, name, Role.READER, NOW)) is not None
+        listed = tokens.list_all(connection)
+    assert [(token.name == name, token.revoked_us is None) for token in listed] == [(False, False)] * 3 + [(True, True)]
+    assert [token.name for token in listed if not token.name.startswith(name[:70]) or len(token.name) > 100] == []
 
 
 @pytest.mark.parametrize("name", ["ops", "", "x" * 101])

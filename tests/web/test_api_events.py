@@ -26,6 +26,9 @@ def test_only_operators_see_addresses(world: World, role: Role, shown: str) -> N
             diagnostic="550 <john.doe@steel.example> unknown",
             evidence="john.doe unknown",
             campaign="john.doe@steel.example",
+            message_id="bounce+john.doe=steel.example@mx.example.com",
+            esp_event_id="sent-to-john.doe@steel.example",
+            esp_class="john.doe@steel.example",
             extra=json.dumps(extra),
         ),
     )
@@ -106,3 +109,23 @@ def test_operators_see_what_came_in_cut_to_what_can_be_read(world: World) -> Non
     world.add(tables.deliveries, **delivery_row(body=b"\xff" + b"x" * 200_000, query="a=1"))
     detail = world.ask(f"/api/v1/deliveries/{'d' * 32}", Role.OPERATOR).get_json()
     assert (len(detail["body"]), detail["body_is_cut"], detail["query"], detail["headers"]) == (100_000, True, "a=1", {"user-agent": "ESP"})
+
+
+@pytest.mark.parametrize("route", ["events", "deliveries", "alerts"])
+def test_a_source_that_there_is_not_is_a_mistake_and_no_silence(world: World, route: str) -> None:
+    answer = world.ask(f"/api/v1/{route}?source=nope")
+    assert (answer.status_code, answer.get_json()["errors"][0]["field"]) == (422, "source")
+    assert world.ask(f"/api/v1/{route}?source=pm").status_code == 200
+
+
+@pytest.mark.parametrize("route", ["events", "deliveries"])
+def test_a_span_that_ends_before_it_begins_is_a_mistake(world: World, route: str) -> None:
+    answer = world.ask(f"/api/v1/{route}?from=2026-03-02T12:00:00Z&to=2026-03-01T12:00:00Z")
+    assert (answer.status_code, answer.get_json()["errors"][0]["field"]) == (422, "from")
+    assert world.ask(f"/api/v1/{route}?from=2026-03-02T12:00:00Z&to=2026-03-02T12:00:00Z").status_code == 200
+
+
+@pytest.mark.parametrize(("written", "hinted"), [("2026-03-02T12:00:00+01:00", True), ("2026-03-02T12:00+0100", True), ("soon", False)])
+def test_a_plus_that_was_not_encoded_is_named(world: World, written: str, hinted: bool) -> None:  # noqa: FBT001 - a table's column
+    answer = world.ask(f"/api/v1/events?from={written}")
+    assert (answer.status_code, "%2B" in answer.get_json()["errors"][0]["problem"]) == (422, hinted)

@@ -40,6 +40,9 @@ def test_metrics_hold_what_the_tables_say(world: World) -> None:
         "hopp_due_checks_overdue_seconds 7.0",
         'hopp_source_quiet_seconds{source="acme"} 90.0',
         "hopp_inbox_waiting 1.0",
+        'hopp_source_inbox_waiting{source="pm"} 1.0',
+        'hopp_source_inbox_waiting{source="closed"} 0.0',
+        'hopp_source_inbox_oldest_seconds{source="pm"} 0.0',
         "hopp_inbox_up 1.0",
         "hopp_database_up 1.0",
     ):

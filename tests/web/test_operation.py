@@ -53,6 +53,14 @@ def test_ready_asks_the_database_each_time_and_its_tables_once_a_minute(world: W
     assert [check.is_ok for check in lost.checks() if check.name == "database"] == [False]
 
 
+def test_a_database_that_is_back_is_logged_once(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    readiness = Readiness(world.hopp, lambda _folder: 10**12)
+    readiness._was_silent = True
+    for _ in range(2):
+        readiness.checks()
+    assert "".join(capsys.readouterr()).count("database_answers_again") == 1
+
+
 def test_a_folder_that_cannot_be_read_is_not_ready(world: World) -> None:
     def unreadable(_folder: str) -> int:
         raise PermissionError
@@ -77,6 +85,15 @@ class _LostInbox:
         raise OSError("disk gone")
 
 
+def test_webhooks_are_not_said_to_be_kept_where_the_inbox_is_away_too(world: World) -> None:
+    """As where both lie in one PostgreSQL."""
+    away = replace(world.hopp, database=Database(NOWHERE))
+    lost = replace(away, inbox=_LostInbox())  # type: ignore[arg-type]  # only these are called
+    alone, both = (Readiness(hopp, lambda _folder: 10**12).checks()[-1] for hopp in (away, lost))
+    assert "kept in the inbox" in alone.detail
+    assert "not taken either" in both.detail
+
+
 def test_an_inbox_that_does_not_answer_is_not_ready(world: World) -> None:
     client = create_app(replace(world.hopp, inbox=_LostInbox())).test_client()  # type: ignore[arg-type]  # nothing else is asked
     answer = client.get("/readyz")
@@ -91,6 +108,11 @@ def test_a_disk_that_is_nearly_full_is_not_ready(world: World, monkeypatch: pyte
     answer = world.client.get("/readyz")
     assert answer.status_code == status
     assert ("Make room" in answer.text) == (status == 503)
+
+
+def test_how_much_of_a_disk_has_to_be_free_is_a_setting(make_world: MakeWorld) -> None:
+    strict, easy = make_world(free_bytes_min=10**18), make_world(free_bytes_min=0)
+    assert [world.client.get("/readyz").status_code for world in (strict, easy)] == [503, 200]
 
 
 def test_the_api_is_a_503_while_the_database_is_away(world: World) -> None:

@@ -52,7 +52,8 @@ def test_no_credential_is_kept(world: World) -> None:
         "X-Other": "a",
     }
     world.client.post("/webhooks/pm-header?a=1&b=%20", data=b"{}", headers=headers)
-    world.client.post(f"/webhooks/pm?a=1&token={SECRET}&b=2&TOKEN=x&c={SECRET}", data=b"{}", headers={"X-Copy": SECRET})
+    copies = {"X-Copy": SECRET, "X-Original-Uri": f"/webhooks/pm?token={SECRET}"}
+    world.client.post(f"/webhooks/pm?a=1&token={SECRET}&b=2&TOKEN=x&c={SECRET}&{SECRET}", data=b"{}", headers=copies)
     world.client.post("/webhooks/pm-basic", data=b"{}", headers=_basic(f"hopp:{SECRET}"))
     kept = {item.source: item for item in world.kept()}
     assert kept["pm-header"].query == "a=1&b=%20"
@@ -137,3 +138,16 @@ def test_no_secret_and_no_address_is_logged(world: World, capsys: pytest.Capture
     written = "".join(capsys.readouterr())
     assert "webhook_refused" in written
     assert not [word for word in (SECRET, "anna", "hidden", "steel") if word in written]
+
+
+def test_a_mistyped_address_is_logged_with_the_source_that_was_meant(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert world.client.post("/webhooks/pm-hedaer?token=typed", data=b"{}").status_code == 404
+    written = "".join(capsys.readouterr())
+    assert "webhook_unknown_source" in written
+    assert "meant=pm-header" in written
+    assert "typed" not in written
+
+
+def test_a_refusal_is_logged_with_the_ip_address_of_the_sender(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.client.post("/webhooks/pm?token=wrong", data=b"{}", environ_base={"REMOTE_ADDR": "192.0.2.7"})
+    assert "remote=192.0.2.7" in "".join(capsys.readouterr())

@@ -2,6 +2,7 @@
 
 import secrets
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,9 +10,7 @@ from dataclasses import dataclass
 import click
 import orjson
 from rich.console import Console
-from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.text import Text
 
 from service.bootstrap import build
 from service.cli.demo.sending import DemoError, Mailer, load_senders
@@ -26,6 +25,7 @@ from service.store import schema
 _GIVE_UP_SECONDS = 480
 _LATE_SECONDS = 90  # the overtaken webhooks come in over this time, well within the wait
 _POLL_SECONDS = 1.0
+_INDENT = "   "
 
 
 @click.command("demo")
@@ -85,7 +85,7 @@ class Show:
             self._tell(number, chapter)
         if not waits:
             self._post("  ", story.late)
-            self.console.print(f"Everything is posted. The alert opens {self.hold_seconds} s from now: GET /api/v1/alerts?state=firing")
+            self._say(f"Everything is posted. The alert opens {self.hold_seconds} s from now", "GET /api/v1/alerts?state=firing")
             return True
         opened = self._watch(story, before)
         return self._report(story, opened, before)
@@ -96,8 +96,9 @@ class Show:
 
     def _say(self, title: str, text: str) -> None:
         if title:
-            self.console.print(title, style="bold", markup=False)
-        self.console.print(Padding(Text(text), (0, 0, 0, 3), expand=False))
+            self.console.print(title, style="bold", markup=False, soft_wrap=True)
+        lines = textwrap.fill(text, self.console.width, initial_indent=_INDENT, subsequent_indent=_INDENT, break_long_words=False)
+        self.console.print(lines, markup=False, soft_wrap=True)  # nothing is filled up with blanks, or broken within a word
 
     def _post(self, label: str, posts: Sequence[Post]) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(bar_width=30), MofNCompleteColumn(), TextColumn("{task.fields[said]}"))

@@ -8,8 +8,9 @@ import click
 
 from service.bootstrap import Hopp, build
 from service.cli.local import own_url
+from service.cli.options import chosen_adapter
 from service.cli.samples.load import Sample, load_samples
-from service.cli.samples.signing import SampleSigner, choose_source, signer_for
+from service.cli.samples.signing import SampleSigner, choose_source, is_demo, signer_for
 from service.esp_kit.adapter import WebhookRequest
 from service.outbound.service_client import ServiceClient
 from service.settings import SourceSettings, settings_from_process
@@ -23,27 +24,23 @@ _REASONS = {
     404: "The running service knows no such source: does it run with this hopp.toml? Start it again.",
 }
 _UNEXPECTED = "Its log says why."
-_CERTIFICATE = (
-    "send-sample: only the ESP can sign so that a running server believes it, for that fetches the certificate from the ESP's own host."
-    " These samples go to a server that is started with the tests' source of certificates, which then serves {certificate}. Anywhere else"
-    ' use a source with auth = "basic".'
-)
 
 
 @click.command("send-sample")
 @click.option("--esp", required=True, help="Whose posts; `sources --available` lists the ESPs.")
 @click.option("--case", help="Which sample; without it one of each kind of event.")
-@click.option("--source", "source_name", help="The source it is posted to; the ESP's test source or its only one by default.")
+@click.option("--source", "source_name", help="The source it is posted to; the ESP's test source, or its demo source, by default.")
 @click.option("--url", help="Address of the running web; HOPP_BIND by default.")
 @click.option("--print", "only_prints", is_flag=True, help="Print the signed posts and send nothing.")
 @click.option("--list", "only_lists", is_flag=True, help="List the cases and the kinds of their events.")
-def send_sample_command(
+def send_sample_command(  # noqa: PLR0913 - one for each option
     *, esp: str, case: str | None, source_name: str | None, url: str | None, only_prints: bool, only_lists: bool
 ) -> None:
     """Post a sample of each kind of event that an ESP reports, signed as the ESP signs.
 
-    The secret is the one of the source in hopp.toml. Where the ESP signs with a private key, the sample is signed with a key of its own in
-    var/, and the source that would believe it is printed. Use a source with `test = true`: its events are counted in no rate.
+    They go to a source with `test = true`, whose events are counted in no rate, or to a demo source; to another one where --case or
+    --source names what is wanted. The secret is the one of the source in hopp.toml. Where the ESP signs with a private key, the sample
+    is signed with a key of its own in var/ of this folder, and a source that would believe it is printed.
     """
     hopp = build(settings_from_process())
     samples = _chosen(hopp, esp, case)
@@ -52,20 +49,21 @@ def send_sample_command(
         return
     source = choose_source(hopp, esp, source_name)
     signer = signer_for(hopp, hopp.adapters[esp], source)
-    _warn(signer, source)
+    if source is None:
+        click.echo(f"send-sample: no source of hopp.toml believes these samples; this one would:\n\n{signer.wanted}\n", err=True)
     if only_prints:
         _print(hopp, signer, _one_of_each_kind(samples))
     elif source is None:
         raise click.ClickException("nothing was posted. Add the source, start Hopp again, then repeat.")
     else:
+        _refuse_live(source, is_named=source_name is not None or case is not None)
+        click.echo(f"send-sample: made-up mail goes to {source.name}{'' if source.is_test else ', where it is counted'}", err=True)
         with ServiceClient(url or own_url(hopp.settings.bind)) as client:
             _post(hopp, client, signer, _one_of_each_kind(samples))
 
 
 def _chosen(hopp: Hopp, esp: str, case: str | None) -> Sequence[Sample]:
-    if esp not in hopp.adapters:
-        message = f"there is no ESP {esp!r}; known: {', '.join(hopp.adapters)}"
-        raise click.UsageError(message)
+    chosen_adapter(hopp.adapters, esp)
     samples = load_samples(esp)
     if not samples:
         message = f"there are no samples of {esp}, which a mapping file describes: post a body of its own"
@@ -93,13 +91,15 @@ def _list(samples: Sequence[Sample]) -> None:
         click.echo(f"{sample.case:<50} {', '.join(sample.kinds) or 'no event'}")
 
 
-def _warn(signer: SampleSigner, source: SourceSettings | None) -> None:
-    if signer.needs_certificate:
-        click.echo(_CERTIFICATE.format(certificate=signer.certificate), err=True)
-    if source is None:
-        click.echo(f"send-sample: no source of hopp.toml believes these samples; this one would:\n\n{signer.wanted}\n", err=True)
-    elif not source.is_test:
-        click.echo(f"send-sample: {source.name} is no test source: what it gets is counted as if it were true", err=True)
+def _refuse_live(source: SourceSettings, *, is_named: bool) -> None:
+    """A whole set of made-up events in a source of true mail has to be wanted; one case, or a source that was named, is."""
+    if source.is_test or is_demo(source) or is_named:
+        return
+    message = (
+        f"{source.name} is no test source: what it gets is counted as if it were true. Nothing was posted. Add a [[source]] of"
+        f" {source.esp} with test = true, or name what you want: --case CASE, or --source {source.name}"
+    )
+    raise click.ClickException(message)
 
 
 def _print(hopp: Hopp, signer: SampleSigner, samples: Sequence[Sample]) -> None:

@@ -1,7 +1,7 @@
 """Where is the key that samples are signed with, where the ESP signs with a private key of its own?
 
-In `var/sample-<esp>.pem`, made where it is missing, for its owner's eyes only; a source believes it once it holds the public half. Amazon's
-and Scaleway's envelopes name the address of a certificate at their own hosts, so there is a certificate beside the key.
+In `var/sample-<esp>.pem` of the working directory, made where it is missing, for its owner's eyes only; a source believes it once it holds
+the public half.
 """
 
 from collections.abc import Collection
@@ -18,32 +18,18 @@ from service.settings import SettingsError
 KEY_FOLDER = Path("var")
 
 
-def key_path(folder: Path, esp: str) -> Path:
-    """The file of the key for this ESP's samples."""
-    return folder / KEY_FOLDER / f"sample-{esp}.pem"
-
-
-def certificate_path(folder: Path, esp: str) -> Path:
-    """The file of the certificate that goes with it."""
-    return key_path(folder, esp).with_suffix(".crt")
-
-
-def load_keys(folder: Path, esp: str, fresh: SigningKeys, believed: Collection[str]) -> SigningKeys:
-    """The key that is kept, or else the fresh one, kept from now on; the demo's where the source believes that."""
-    demo = folder / DEMO_KEY_FILE
+def load_keys(beside: Path, esp: str, fresh: SigningKeys, believed: Collection[str]) -> SigningKeys:
+    """The key that is kept, or else the fresh one, kept from now on; the demo's, beside hopp.toml, where the source believes that."""
+    demo = beside / DEMO_KEY_FILE
     if esp in demo.name and demo.is_file() and _public_half(demo) in believed:
-        return SigningKeys(private=_text(demo), trust=SourceTrust(secrets=(_public_half(demo),)))
-    path, certificate = key_path(folder, esp), certificate_path(folder, esp)
+        return _keys_in(demo)
+    path = KEY_FOLDER / f"sample-{esp}.pem"
     _keep(path, fresh.private)
-    if not fresh.trust.certificates:
-        return SigningKeys(private=_text(path), trust=SourceTrust(secrets=(_public_half(path),)))
-    (url, pem), *_ = fresh.trust.certificates.items()
-    _keep(certificate, pem.decode())
-    kept = _text(certificate)
-    # Scaleway's certificate is vouched for by an authority that the source holds: here it is its own.
-    vouching = (kept,) if fresh.trust.secrets else ()
-    trust = SourceTrust(secrets=vouching, options=fresh.trust.options, certificates={url: kept.encode()})
-    return SigningKeys(private=_text(path), trust=trust)
+    return _keys_in(path)
+
+
+def _keys_in(path: Path) -> SigningKeys:
+    return SigningKeys(private=_text(path), trust=SourceTrust(secrets=(_public_half(path),)))
 
 
 def _keep(path: Path, text: str) -> None:

@@ -17,6 +17,7 @@ class DeliveryState(StrEnum):
     PROCESSED = "processed"
     QUARANTINED = "quarantined"
     NOT_AUTHENTIC = "not_authentic"
+    ERASED = "erased"  # its body held the address of somebody who asked to be forgotten
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

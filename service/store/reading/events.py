@@ -8,10 +8,9 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, select
 
 from service.alerting.counting import Cell
 from service.model.words import EventKind, Label
+from service.store.partitions import FILED_AHEAD_US
 from service.store.reading.paging import Order, Page, Position, read_page
 from service.store.tables import events, recipients, sources
-
-_AHEAD_US = 600_000_000  # an event is filed at most ten minutes after its receipt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +98,7 @@ def list_said(connection: Connection, domain: str, from_us: int, before_us: int,
         .where(
             events.c.domain == domain,
             events.c.occurred_us >= from_us,
+            events.c.received_us >= from_us - FILED_AHEAD_US,  # leaves out the partitions of older months
             events.c.occurred_us < before_us,
             events.c.cell.in_((Cell.WARM_HARD, Cell.COLD_HARD)),
             events.c.diagnostic.is_not(None),
@@ -144,8 +144,8 @@ def _conditions(wanted: EventFilter) -> list[ColumnElement[bool]]:
     if wanted.source is not None:
         conditions.append(sources.c.name == wanted.source)
     if wanted.from_us is not None:
-        # The second one says nothing new, but lets the list that is sorted by receipt stop early.
-        conditions += [events.c.occurred_us >= wanted.from_us, events.c.received_us >= wanted.from_us - _AHEAD_US]
+        # The second one says nothing new, but lets the list that is sorted by receipt stop early, and leaves out older months.
+        conditions += [events.c.occurred_us >= wanted.from_us, events.c.received_us >= wanted.from_us - FILED_AHEAD_US]
     if wanted.to_us is not None:
         conditions.append(events.c.occurred_us < wanted.to_us)
     if wanted.received_from_us is not None:

@@ -20,7 +20,7 @@ from service.schemas.wordings import top_wordings
 from service.store.database import Connection
 from service.store.reading import alerts, events
 from service.store.reading.alerts import AlertFilter, AlertRow
-from service.web.api.lists import domain_in, page, position_in
+from service.web.api.lists import check_source, domain_in, page, position_in
 from service.web.guard import may_see_addresses
 from service.web.problems import problem
 from service.web.routes import Routes
@@ -40,6 +40,7 @@ def alerts_routes(hopp: Hopp) -> Routes:
         """List alerts, newest opened first."""
         after = position_in(asked, str)
         with hopp.database.read() as connection:
+            check_source(connection, hopp, asked)
             found = alerts.list_alerts(connection, _filter(asked), limit=asked["limit"], after=after)
         return page([show_alert(row) for row in found.items], found.end, asked)
 

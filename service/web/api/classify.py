@@ -13,12 +13,14 @@ from service.classify.reply import Reply
 from service.model.errors import BodyTooLargeError, HoppError
 from service.model.words import Role
 from service.schemas.classify import CLASSIFICATION_EXAMPLE, REPLIES_MAX, REPLY_EXAMPLE, ClassificationSchema, ReplySchema
+from service.telemetry.redaction import mask
 from service.web.bodies import BrokenBodyError, UnknownEncodingError, read_body
 from service.web.problems import problem, wrong_parameter
 from service.web.routes import Routes
 
 _STATUS: Mapping[type[HoppError], int] = {BodyTooLargeError: 413, BrokenBodyError: 400, UnknownEncodingError: 415}
 _ERRORS_SHOWN = 20
+_NAME_LENGTH = 100
 
 
 def classify_routes(hopp: Hopp) -> Routes:
@@ -85,7 +87,8 @@ def _field_errors(error: ValidationError, replies: ReplySchema, place: str) -> I
         if name == "_schema":
             yield {"field": place or "body", "problem": "Is no object.", "mend": f"Send an object with {known}."}
         elif found is None:
-            yield {"field": f"{place}{'.' if place else ''}…", "problem": "Holds an unknown field.", "mend": f"Known: {known}."}
+            named = f"{place}{'.' if place else ''}{mask(str(name)[:_NAME_LENGTH])}"
+            yield {"field": named, "problem": "There is no such field.", "mend": f"Known: {known}."}
         else:
             yield {
                 "field": f"{place}{'.' if place else ''}{name}",

@@ -15,7 +15,7 @@ from service.schemas.deliveries import (
 )
 from service.store.reading import deliveries
 from service.store.reading.deliveries import DeliveryFilter, DeliveryState
-from service.web.api.lists import page, position_in
+from service.web.api.lists import check_source, page, position_in
 from service.web.guard import may_see_addresses
 from service.web.problems import problem
 from service.web.routes import Routes
@@ -33,6 +33,7 @@ def deliveries_routes(hopp: Hopp) -> Routes:
         """List deliveries, newest received first; `?state=quarantined` are those that could not be read."""
         after = position_in(asked, str)
         with hopp.database.read() as connection:
+            check_source(connection, hopp, asked)
             found = deliveries.list_deliveries(connection, _filter(asked), limit=asked["limit"], after=after)
         return page([show_delivery(row, whole=may_see_addresses()) for row in found.items], found.end, asked)
 

@@ -9,7 +9,7 @@ from service.esp_kit.addresses import address_of
 from service.model.words import Role
 from service.schemas.events import EVENT_LIST_EXAMPLE, EventList, EventQuery
 from service.store.reading.events import EventFilter, list_events
-from service.web.api.lists import domain_in, page, position_in
+from service.web.api.lists import check_source, domain_in, page, position_in
 from service.web.guard import may_see_addresses
 from service.web.problems import problem, wrong_parameter
 from service.web.routes import Routes
@@ -28,6 +28,7 @@ def events_routes(hopp: Hopp) -> Routes:
         after = position_in(asked, int)
         wanted = _filter(asked)
         with hopp.database.read() as connection:
+            check_source(connection, hopp, asked)
             found = list_events(connection, wanted, limit=asked["limit"], after=after)
         return page([show_event(row, whole=may_see_addresses()) for row in found.items], found.end, asked)
 

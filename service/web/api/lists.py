@@ -6,7 +6,10 @@ from typing import Any
 import idna
 from flask import Response, abort
 
+from service.bootstrap import Hopp
+from service.store.database import Connection
 from service.store.reading.paging import Position
+from service.store.reading.sources import find_source
 from service.web.cursors import CursorError, decode_cursor, encode_cursor
 from service.web.problems import wrong_parameter
 
@@ -18,6 +21,13 @@ def position_in(asked: Mapping[str, Any], id_type: type[int | str]) -> Position 
     except CursorError:
         mend = "Give next_cursor unchanged and with the same filters, or leave it out for the first page."
         abort(wrong_parameter("cursor", "Is not a cursor of this list with these filters.", mend))
+
+
+def check_source(connection: Connection, hopp: Hopp, asked: Mapping[str, Any]) -> None:
+    """A 422 where a source is asked for that is neither configured nor known from history: an empty list would look like silence."""
+    name = asked.get("source")
+    if name is not None and hopp.settings.find_source(name) is None and find_source(connection, name) is None:
+        abort(wrong_parameter("source", "There is no source of this name.", "/api/v1/sources lists those there are."))
 
 
 def page(items: Sequence[object], end: Position | None, asked: Mapping[str, Any]) -> dict[str, object]:

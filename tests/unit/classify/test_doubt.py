@@ -14,6 +14,9 @@ _WORDS = {
     "code of the sender": (Label.POLICY_BLOCK, "553 5.1.8 not taken", None),
     "sender refused under 5.1.0": (Label.SENDER_REJECTED, "550 5.1.0 sender invalid", None),
     "recipient under a policy's code": (Label.INVALID_RECIPIENT, "550 5.7.1 user unknown", Doubt.POSSIBLE),
+    "recipient beside a word of blocks": (Label.INVALID_RECIPIENT, "550 - unknown user or sender blocked", Doubt.POSSIBLE),
+    "domain beside a word of blocks": (Label.INVALID_DOMAIN, "550 - domain unknown or against our policy", Doubt.POSSIBLE),
+    "domain under a policy's code": (Label.INVALID_DOMAIN, "551 5.7.1 domain not found", None),
     "recipient by call-forward": (Label.INVALID_RECIPIENT, "550 5.1.1 undeliverable address: host mx said: user unknown", Doubt.POSSIBLE),
     "recipient under its own code": (Label.INVALID_RECIPIENT, "550 5.1.1 user unknown", None),
     "full mailbox": (Label.MAILBOX_FULL, "552 5.1.1 full", None),
@@ -24,6 +27,15 @@ _WORDS = {
 def test_words_and_code_are_weighed_against_the_label(label: Label, line: str, doubt: Doubt | None) -> None:
     found = doubt_words(label, line, line)
     assert (found.doubt if found else None) == doubt
+
+
+def test_code_around_a_quoted_block_is_weighed_too() -> None:
+    found = doubt_words(Label.POLICY_BLOCK, "550 5.7.1 denied", "- 5.1.0 5.1.0 - unknown address error 550-'5.7.1 denied'")
+    assert found == Misgiving(Doubt.LIKELY, "the code 5.1.0 speaks of the recipient, the words do not")
+
+
+def test_recipients_words_in_a_refused_sender_are_no_doubt() -> None:
+    assert doubt_words(Label.SENDER_REJECTED, *["550 - sender verify failed: mailbox unavailable"] * 2) is None
 
 
 def test_only_a_late_unknown_recipient_is_suspicious() -> None:

@@ -1,5 +1,8 @@
 """What holds for every reply there can be?"""
 
+from ipaddress import IPv4Address
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -75,6 +78,43 @@ def test_wording_names_nobody(text: str) -> None:
 @given(st.sampled_from(Label), st.sampled_from(["4", "5", ""]))
 def test_no_label_but_a_recipients_is_permanent(label: Label, code_class: str) -> None:
     assert (usual_persistence(label, code_class) == "permanent") <= (GROUP_OF[label] == "recipient" and code_class != "4")
+
+
+_WRAPPINGS = {
+    "prefix": "smtp; {}",
+    "header": "Diagnostic-Code: smtp; {}",
+    "Postfix": "host mx.example.com[203.0.113.9] said: {} (in reply to RCPT TO command)",
+    "Exim": "SMTP error from remote mail server after RCPT TO:<jo@example.com>: host mx.example.com [203.0.113.9]: {}",
+    "qmail": "203.0.113.9 failed after I sent the message. Remote host said: {}",
+    "id": "{} [mx12.example.net 2026-11-23T10:11:12.123Z 08DE2A1B3C4D5E6F]",
+}
+
+
+@pytest.mark.parametrize("wrapping", _WRAPPINGS.values(), ids=_WRAPPINGS)
+def test_wrapping_of_an_answer_does_not_change_what_it_says(classifier: Classifier, wrapping: str) -> None:
+    texts = [rule.examples[0] for rule in classifier.ruleset.rules if not rule.stages and not rule.only_from]
+    answers = [text for text in texts if text[:3].isdigit() and len(text.split()) > 2]
+    changed = [
+        text
+        for text in answers
+        if classifier.classify(Reply(text=wrapping.format(text))).group != classifier.classify(Reply(text=text)).group
+    ]
+    assert changed == []
+
+
+@given(st.sampled_from(["550 5.1.1 User unknown", "554 5.7.1 spam", "452 4.2.2 Mailbox full"]), st.ip_addresses(v=4))
+def test_addresses_make_no_new_wording(text: str, address: IPv4Address) -> None:
+    assert address.is_loopback or tidy(f"{text} [{address}]") == tidy(f"{text} [203.0.113.9]")
+
+
+@given(st.from_regex(r"[0-9]{4,40}", fullmatch=True))
+def test_only_digits_say_nothing(classifier: Classifier, text: str) -> None:
+    assert classifier.classify(Reply(text=text)).label is Label.UNDETERMINED
+
+
+@given(st.from_regex(r"https?://[a-z]{1,8}\.example/[0-9]{0,6}", fullmatch=True))
+def test_only_a_url_says_nothing(classifier: Classifier, text: str) -> None:
+    assert classifier.classify(Reply(text=text)).label is Label.UNDETERMINED
 
 
 def test_a_megabyte_costs_no_more_than_its_first_lines(classifier: Classifier) -> None:

@@ -73,7 +73,7 @@ def test_own_rule_may_take_what_a_shipped_one_wins() -> None:
 
 def test_own_rule_must_win_its_own_example() -> None:
     own = {"own.toml": _RULE.replace("acme.full", "own.full").replace("'box is full'", "'never said'")}
-    with pytest.raises(RuleError, match=r"own\.toml, rule `own\.full` is shadowed: .* goes to rule `acme\.full` of a\.toml"):
+    with pytest.raises(RuleError, match=r"own\.toml, rule `own\.full` is dead: it does not match its own example"):
         load_rules({"a.toml": _RULE}, own=own)
 
 
@@ -101,6 +101,7 @@ _FAULTS = {
     "unknown key": (_RULE + "colour = 'red'", "unknown key `colour`"),
     "no label": (_RULE.replace('label = "mailbox_full"', ""), "has no label"),
     "unknown label": (_RULE.replace("mailbox_full", "mailbox_broken"), "unknown label .* use one of invalid_recipient"),
+    "mistyped label": (_RULE.replace("mailbox_full", "mailbox_ful"), r"`mailbox_ful` \(did you mean mailbox_full\?\)"),
     "unknown doubt": (_RULE + 'doubt = "some"', "unknown doubt"),
     "unknown stage": (_RULE + 'stages = ["lunch"]', "unknown stages"),
     "unknown persistence": (_RULE + 'persistence = "long"', "unknown persistence"),
@@ -111,7 +112,8 @@ _FAULTS = {
     "no example": (_RULE.replace('["552 5.2.2 The box is full"]', "[]"), "has no examples"),
     "number for text": (_RULE + "vendor = 1", "`vendor` that is no text"),
     "number in list": (_RULE.replace('["552 5.2.2 The box is full"]', "[552]"), "`examples` that is no text or list"),
-    "look-ahead": (_RULE.replace("'box is full'", "'box is (?=full)'"), "which RE2 cannot take"),
+    "look-ahead": (_RULE.replace("'box is full'", "'box is (?=full)'"), "no look-around"),
+    "open bracket": (_RULE.replace("'box is full'", "'box is (full'"), r"cannot take \(missing \): .*; correct it"),
     "dead": (_RULE.replace("'box is full'", "'Box Is Full'"), "is dead: .* lower case"),
     "idle pattern": (_RULE.replace("'box is full'", "['box is full', 'never said']"), "pattern `never said` that no example needs"),
     "greedy": (_RULE + 'not_examples = ["550 My box is full of spam"]', "which it must not"),

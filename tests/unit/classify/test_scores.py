@@ -9,30 +9,97 @@ from service.classify.engine import Classifier
 from service.classify.reply import Reply
 from service.classify.scoring import Judged, Scores, score
 from service.model.events import Classification
-from service.model.words import Doubt, Label, Persistence
+from service.model.words import Doubt, Label, Persistence, SmtpStage
 
 _LABELLED = Path(__file__).parents[3].parent / "shared" / "diagnostics-dev.tsv"
 
 
-def _judged(file: Path) -> list[Judged]:
+_MADE_UP = Path(__file__).parent / "replies.tsv"
+_SHARES_OF_BETTER = ("fine", "coarse", "hard_precision", "doubt_recall", "doubt_precision")
+
+
+def _table(file: Path) -> list[dict[str, str]]:
     with file.open(encoding="utf-8", newline="") as lines:
-        rows = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
-        return [Judged(text=row["text"], label=Label(row["label"]), is_ambiguous_hard=row["ambiguous_hard"] == "yes") for row in rows]
+        return list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
+
+
+def _below(reached: Scores, bars: Scores) -> dict[str, tuple[float, float]]:
+    """Give what is worse than its bar, as reached and wanted."""
+    worse = {}
+    for name in Scores.__slots__:
+        found, bar = getattr(reached, name), getattr(bars, name)
+        if found < bar if name in _SHARES_OF_BETTER else found > bar:
+            worse[name] = (found, bar)
+    return worse
 
 
 def test_labelled_replies_are_read_as_well_as_ever(classifier: Classifier) -> None:
     """The bars stand where the rules have come to. They were tuned on these replies, so others will be read less well."""
     if not _LABELLED.exists():
         pytest.skip("the labelled replies are not beside this checkout")
-    reached = score([(row, classifier.classify(Reply(text=row.text))) for row in _judged(_LABELLED)])
-    assert reached.coarse >= 0.955
-    assert reached.fine >= 0.935
-    assert reached.false_hard <= 0.0
-    assert reached.hard_precision >= 0.98
-    assert reached.missed <= 0.022
-    assert reached.undetermined <= 0.018
-    assert reached.doubt_recall >= 0.94
-    assert reached.doubt_precision >= 0.85
+    pairs = [
+        (
+            Judged(text=row["text"], label=Label(row["label"]), is_ambiguous_hard=row["ambiguous_hard"] == "yes"),
+            classifier.classify(Reply(text=row["text"])),
+        )
+        for row in _table(_LABELLED)
+    ]
+    bars = Scores(
+        rows=561,
+        fine=0.965,
+        coarse=0.974,
+        false_hard=0.0,
+        hard_precision=0.991,
+        missed=0.0075,
+        undetermined=0.0145,
+        doubt_recall=0.97,
+        doubt_precision=0.85,
+    )
+    assert _below(score(pairs), bars) == {}
+
+
+_BARS = {
+    "seen": Scores(
+        rows=991,
+        fine=0.977,
+        coarse=0.991,
+        false_hard=0.0,
+        hard_precision=1.0,
+        missed=0.0,
+        undetermined=0.031,
+        doubt_recall=1.0,
+        doubt_precision=0.92,
+    ),
+    "unseen": Scores(
+        rows=495,
+        fine=0.933,
+        coarse=0.965,
+        false_hard=0.005,
+        hard_precision=0.976,
+        missed=0.021,
+        undetermined=0.033,
+        doubt_recall=0.93,
+        doubt_precision=0.79,
+    ),
+}
+
+
+@pytest.mark.parametrize("part", _BARS)
+def test_made_up_replies_are_read_as_well_as_ever(classifier: Classifier, part: str) -> None:
+    """Written and labelled by a reader who had not seen the rules.
+
+    Rules were mended after `seen` ones, never after `unseen` ones: do not read those when you write a rule, for they are
+    the only figure here that says how well answers are read that nobody has met.
+    """
+    pairs = [
+        (
+            Judged(text=row["text"], label=Label(row["label"]), is_ambiguous_hard=row["doubt"] == "1"),
+            classifier.classify(Reply(text=row["text"], stage=SmtpStage(row["stage"]) if row["stage"] else None)),
+        )
+        for row in _table(_MADE_UP)
+        if row["set"] == part
+    ]
+    assert _below(score(pairs), _BARS[part]) == {}
 
 
 def test_scores_of_nothing_are_perfect() -> None:

@@ -32,7 +32,13 @@ def test_validation_is_answered_with_its_own_key(body: object) -> None:
 
 @pytest.mark.parametrize(
     "request_",
-    [request_of({"Type": "Sent", "SecretKey": "new-key"}), request_of(b"[1"), request_of(b"", "GET"), request_of({"Type": "Validation"})],
+    [
+        request_of({"Type": "Sent", "SecretKey": "new-key"}),
+        request_of({"Type": [], "SecretKey": "new-key", "Data": "Validation"}),
+        request_of(b"[1"),
+        request_of(b"", "GET"),
+        request_of({"Type": "Validation"}),
+    ],
 )
 def test_everything_else_is_no_validation(request_: WebhookRequest) -> None:
     assert shake(request_) is None

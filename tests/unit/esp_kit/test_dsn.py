@@ -11,6 +11,7 @@ from service.esp_kit.addresses import address_of
 from service.esp_kit.dsn_fields import address_in_verp, groups_in, mail_date, typed_address, untyped
 from service.esp_kit.dsn_mail import parse_mail
 from service.esp_kit.dsn_mime import decoded_words, read_mail
+from service.esp_kit.dsn_report import _told_by
 from service.esp_kit.jsontext import MAX_TEXT
 from service.esp_kit.replies import MAX_DIAGNOSTIC
 from service.model.errors import UnreadableError
@@ -163,3 +164,21 @@ def test_attached_mail_is_not_taken_for_the_report_around_it() -> None:
 def test_parts_nested_too_deep_are_left_as_one() -> None:
     mail = read_mail(HOSTILE["boundaries in boundaries"], "")
     assert len(mail.parts) == 1
+
+
+def test_an_address_cut_in_two_is_nobody() -> None:
+    """Long headers are cut, and half a domain is another domain."""
+    listed = b", ".join(b"recipient%03d@example.com" % number for number in range(300))
+    found = parse(TOP + b"X-Failed-Recipients: " + listed + b"\n\nIt could not be delivered.\n").events
+    assert len(found) > 100
+    assert {event.recipient.partition("@")[2] for event in found if event.recipient} == {"example.com"}
+
+
+def test_many_recipients_of_one_paragraph_cost_little() -> None:
+    """The paragraph is read once, not once for each of them."""
+    paragraph = b"a@example.com " + b"in reply to by a " * 900
+    parts = b"--b\n\n" + paragraph + b"\n--b\nContent-Type: message/delivery-status\n\n" + GROUP * 500
+    mail = TOP + b"Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n" + parts
+    _told_by.cache_clear()
+    assert len(parse(mail).events) == 500
+    assert _told_by.cache_info().misses == 1

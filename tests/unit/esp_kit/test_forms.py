@@ -16,6 +16,10 @@ def test_urlencoded_fields_keep_their_order_and_repetitions() -> None:
     assert read_form(b"a=1&b=%C3%BC+x&a=2&empty=", "") == [("a", "1"), ("b", "ü x"), ("a", "2"), ("empty", "")]
 
 
+def test_blanks_around_fields_belong_to_the_file_that_a_form_was_saved_to() -> None:
+    assert read_form(b"a=1\n    &b=x+%0A\r\n&c=2\n", "") == [("a", "1"), ("b", "x \n"), ("c", "2")]
+
+
 def test_multipart_fields_keep_their_order_and_repetitions() -> None:
     body = part("a", "1") + part("b", "ü\r\nx") + part("a", "2") + b"--b1--\r\n"
     assert read_form(body, MULTIPART) == [("a", "1"), ("b", "ü\r\nx"), ("a", "2")]

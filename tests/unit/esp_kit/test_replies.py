@@ -24,6 +24,8 @@ from service.model.words import SmtpStage
         ("X-Postfix; host mx.example[192.0.2.1] said: 550 5.7.1 refused", 550, "5.7.1"),
         (" RecipientError: 550 5.1.1 user not found", 550, "5.1.1"),
         ("sent (250 2.0.0 OK 1767600123)", 250, "2.0.0"),
+        ("smtp; 5.1.0 - Unknown address error 550-'5.1.1 <u@mx.example> unknown' (delivery attempts: 0)", 550, "5.1.1"),
+        ("smtp; 5.3.0 - Other mail system problem 554-'Denied by policy' (delivery attempts: 0)", 554, "5.3.0"),
         ("SMTP error from remote mail server after RCPT TO:<u@example.com>: host mx.example [192.0.2.1]: 550 no user", 550, None),
         ("unable to deliver within 72 hours: 452 4.2.2 Mailbox full", 452, "4.2.2"),
         ("554 5.4.7 [internal] message timeout (last transfail: 451 4.7.1 try later)", 451, "4.7.1"),
@@ -124,6 +126,8 @@ def test_stage_of_a_field(value: object, stage: str | None) -> None:
     [
         ("host mx said: 550 no (in reply to RCPT TO command)", "rcpt"),
         ("host mx said: 554 no (in reply to end of DATA command)", "dot"),
+        ("SMTP error from remote server for RCPT TO command, host: mx reason: 550 no", "rcpt"),
+        ("550 no mailbox for rcpt to this", None),
         ("host mx said: 451 no (in reply to DATA command)", "data"),
         ("421 refused (in reply to MAIL FROM command)", "mail"),
         ("554 refused (in reply to EHLO command)", "helo"),

@@ -163,16 +163,26 @@ def test_certificate_with_a_key_that_nobody_knows_vouches_for_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "url",
+    ("topic", "url"),
     [
-        "https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-0123456789abcdef.pem",
-        "https://sns.cn-north-1.amazonaws.com.cn/SimpleNotificationService-0123456789abcdef.pem",
-        "https://sns.us-gov-west-1.amazonaws.com/SimpleNotificationService-ABC.pem",
+        (SAMPLE_TOPIC, "https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-0123456789abcdef.pem"),
+        ("arn:aws-cn:sns:cn-north-1:1:t", "https://sns.cn-north-1.amazonaws.com.cn/SimpleNotificationService-0123456789abcdef.pem"),
+        ("arn:aws-us-gov:sns:us-gov-west-1:1:t", "https://sns.us-gov-west-1.amazonaws.com/SimpleNotificationService-ABC.pem"),
     ],
 )
-def test_amazons_certificate_addresses_are_allowed(url: str) -> None:
-    assert certificate_url({"SigningCertURL": url}) == url
-    assert certificate_url({"SigningCertUrl": url}) == url
+def test_amazons_certificate_addresses_are_allowed(topic: str, url: str) -> None:
+    assert certificate_url({"TopicArn": topic, "SigningCertURL": url}) == url
+    assert certificate_url({"TopicArn": topic, "SigningCertUrl": url}) == url
+
+
+@pytest.mark.parametrize(
+    "topic",
+    ["arn:aws:sns:us-east-1:000000000000:hopp-ses", "arn:aws-cn:sns:cn-north-1:1:t", "arn:aws:sqs:eu-west-1:1:t", "hopp-ses", "", None],
+)
+def test_certificate_of_another_region_than_the_topics_is_never_fetched(topic: str | None) -> None:
+    assert certificate_url({"TopicArn": topic, "SigningCertURL": SAMPLE_CERTIFICATE_URL}) is None
+    with pytest.raises(NotAnEventError, match="region"):
+        confirmation_in({"SubscribeURL": CONFIRM, "TopicArn": topic})
 
 
 @pytest.mark.parametrize(
@@ -198,7 +208,7 @@ def test_amazons_certificate_addresses_are_allowed(url: str) -> None:
     ],
 )
 def test_any_other_certificate_address_is_refused(url: str) -> None:
-    assert certificate_url({"SigningCertURL": url}) is None
+    assert certificate_url({"TopicArn": SAMPLE_TOPIC, "SigningCertURL": url}) is None
     assert isinstance(verify(envelope(SigningCertURL=url)), Refused)
 
 

@@ -77,4 +77,4 @@ def test_a_wrong_number_of_replicas_stops_the_start(tmp_path: Path, variables: d
 
 def test_an_inbox_in_nats_has_several_web_processes(tmp_path: Path) -> None:
     settings = load_settings({"HOPP_INBOX": THREE}, tmp_path)
-    assert (settings.web_processes, settings.web_threads, settings.is_embedded) == (2, 16, False)
+    assert (settings.web_processes, settings.web_threads, settings.is_embedded) == (2, 32, False)

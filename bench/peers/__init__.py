@@ -1,0 +1,1 @@
+"""What Hopp is measured against."""
