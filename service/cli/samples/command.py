@@ -33,7 +33,7 @@ _UNEXPECTED = "Its log says why."
 @click.option("--url", help="Address of the running web; HOPP_BIND by default.")
 @click.option("--print", "only_prints", is_flag=True, help="Print the signed posts and send nothing.")
 @click.option("--list", "only_lists", is_flag=True, help="List the cases and the kinds of their events.")
-def send_sample_command(  # noqa: PLR0913 - one for each option
+def send_sample_command(
     *, esp: str, case: str | None, source_name: str | None, url: str | None, only_prints: bool, only_lists: bool
 ) -> None:
     """Post a sample of each kind of event that an ESP reports, signed as the ESP signs.
