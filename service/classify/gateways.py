@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from service.model.errors import SettingsError
+from service.model.errors import DataFileError
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class GatewayTable:
             gateway = Gateway(vendor, entry["security"])
             for host in entry["hosts"]:
                 if host in patterns:
-                    raise SettingsError(f"gateways: host pattern `{host}` of {vendor} is {patterns[host].vendor}'s already; drop one")
+                    raise DataFileError(f"gateways: host pattern `{host}` of {vendor} is {patterns[host].vendor}'s already; drop one")
                 patterns[host] = gateway
         return cls(patterns)
 
@@ -72,7 +72,7 @@ def _cut(text: str, gateway: Gateway) -> tuple[str, _Pattern]:
     cut = starred[-1] + 1 if starred else 0
     suffix = ".".join(labels[cut:])
     if not suffix:
-        raise SettingsError(f"gateways: host pattern `{text}` of {gateway.vendor} has no fixed ending; give it one")
+        raise DataFileError(f"gateways: host pattern `{text}` of {gateway.vendor} has no fixed ending; give it one")
     weight = len(text.replace("*", ""))
     if not starred:
         return suffix, _Pattern(None, gateway, weight)

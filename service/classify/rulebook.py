@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self, TypeVar
 
-from service.model.errors import SettingsError
+from service.model.errors import DataFileError
 from service.model.likeness import meant
 from service.model.words import Doubt, Label, Persistence, SmtpStage
 
@@ -28,7 +28,7 @@ FINGERPRINT_KEYS = frozenset({"pattern", "vendor"})
 _Word = TypeVar("_Word", Label, Persistence, Doubt, SmtpStage)
 
 
-class RuleError(SettingsError):
+class RuleError(DataFileError):
     """A rule file cannot be used: the text names the file, the rule, the fault and the mend."""
 
     def __init__(self, file: str, rule: str, fault: str, mend: str) -> None:

@@ -20,11 +20,10 @@ from service.esp_kit import jsontext
 from service.esp_kit.dates import moment_of
 from service.model.errors import UnreadableError
 from service.model.events import Problem
-from service.model.moments import iso, to_us
+from service.model.moments import FILED_AHEAD_US, iso, to_us
 from service.model.words import EventKind
 from service.pipeline.backtest import Backtest, Transition
 from service.pipeline.history import HistoricEvent, import_events
-from service.pipeline.labelling import AHEAD_US
 from service.store.timeline import count_attempts, load_timeline
 
 _LINES_AT_ONCE = 2_000
@@ -83,7 +82,7 @@ def import_command(default_source: str, *, quiet: bool, file: BinaryIO) -> None:
                 click.echo(f"import: {text}", err=True)
             refused += len(problems)
             now_us = to_us(hopp.now())
-            ahead += sum(item.event.occurred_at is not None and to_us(item.event.occurred_at) > now_us + AHEAD_US for item in history)
+            ahead += sum(item.event.occurred_at is not None and to_us(item.event.occurred_at) > now_us + FILED_AHEAD_US for item in history)
             done = import_events(history, tools, import_id=import_id, now_us=now_us)
             events, duplicates = events + done.events, duplicates + done.duplicates
             progress.update(task, advance=sum(map(len, lines)))

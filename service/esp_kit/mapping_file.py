@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from service.esp_kit.mapping_paths import Path, PathError, read_path
-from service.model.errors import SettingsError
+from service.model.errors import DataFileError
 from service.model.words import EventKind, Phase, ReportedType
 
 FIELDS = (
@@ -37,7 +37,7 @@ _UNAVAILABLE = (429, *range(500, 600))
 _Word = TypeVar("_Word", bound=StrEnum)
 
 
-class MappingError(SettingsError):
+class MappingError(DataFileError):
     """A mapping file cannot be used: the text names the file, the place in it, the fault and the mend."""
 
 

@@ -5,8 +5,8 @@ class HoppError(Exception):
     """Something that Hopp names; its text says what happened, to what, and what to do next."""
 
 
-class SettingsError(HoppError):
-    """A setting is wrong: the text names it, its place and the mend."""
+class DataFileError(HoppError):
+    """A file that the settings name (rules, gateways, a mapping) is wrong: the text names it, the place and the mend."""
 
 
 class NotAuthenticError(HoppError):

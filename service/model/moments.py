@@ -7,6 +7,8 @@ MICROSECOND = timedelta(microseconds=1)
 SECOND_US = 1_000_000
 HOUR_US = 3_600 * SECOND_US
 DAY_US = 24 * HOUR_US
+# An event is filed at most so long after its receipt, whatever it says: one wrong clock must not move a domain's windows.
+FILED_AHEAD_US = 600 * SECOND_US
 
 
 def to_us(moment: datetime) -> int:

@@ -10,12 +10,11 @@ from service.classify.engine import Classifier
 from service.classify.gateways import GatewayTable
 from service.classify.reply import Reply
 from service.model.events import Classification, Event
-from service.model.moments import SECOND_US, to_us
+from service.model.moments import FILED_AHEAD_US, to_us
 from service.model.values import passing
 from service.model.words import EventKind, Persistence, ReportedType
 from service.pipeline.fitting import fitted
 
-AHEAD_US = 600 * SECOND_US  # one wrong clock must not move a domain's windows
 ANSWERED = frozenset({EventKind.BOUNCED, EventKind.DEFERRED, EventKind.REJECTED})
 _SAYS_NOTHING = frozenset({None, ReportedType.UNDETERMINED})
 _BOUNCED = EventKind.BOUNCED  # looked up once: an enum's member costs more than the comparison
@@ -96,7 +95,7 @@ def _filed(event: Event, received_us: int) -> tuple[int, int | None]:
     if event.occurred_at is None:
         return received_us, None
     occurred_us = to_us(event.occurred_at)
-    return (received_us, occurred_us) if occurred_us > received_us + AHEAD_US else (occurred_us, None)
+    return (received_us, occurred_us) if occurred_us > received_us + FILED_AHEAD_US else (occurred_us, None)
 
 
 def attempt_of(event: Event, key: bytes, occurred_us: int, *, is_hard: bool) -> Attempt:

@@ -1,6 +1,6 @@
 """What does a worker do all day? Take a batch, process it, let it leave the inbox; evaluate what is due; stop politely."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from threading import Event as Signal
@@ -9,7 +9,6 @@ import structlog
 
 from service.inbox.port import Inbox
 from service.model.errors import InboxUnavailableError
-from service.model.events import Delivery
 from service.model.moments import SECOND_US, to_us
 from service.pipeline.evaluate import Evaluator
 from service.pipeline.process import Processed, Tools, process
@@ -17,7 +16,8 @@ from service.store.answers import note_rules
 from service.store.database import DatabaseUnavailableError
 
 log = structlog.get_logger()
-_IDLE_SECONDS = 0.2
+_REST_SECONDS = 0.2
+_REST_US = SECOND_US // 5
 _CAUGHT_UP_US = 60 * SECOND_US
 _BACK_OFF_SECONDS = (1, 2, 5, 10)
 
@@ -33,6 +33,7 @@ class Worker:
     now: Callable[[], datetime]
     stopping: Signal  # set by SIGTERM: the batch in hand is finished first
     _has_noted_rules: bool = False
+    _may_rest: bool = False  # nothing waited for long: a batch of many costs little more than one of few, so let some gather
 
     def run(self) -> None:
         """Work until told to stop; whatever fails is tried again, for the deliveries wait in the inbox."""
@@ -45,7 +46,7 @@ class Worker:
         failures = 0
         while not self.stopping.is_set():
             try:
-                is_idle = self.step().deliveries == 0
+                self.step()
             except (DatabaseUnavailableError, InboxUnavailableError) as error:
                 failures = self._back_off(failures, str(error))
                 continue
@@ -57,8 +58,8 @@ class Worker:
             if failures:
                 log.info("step_succeeded_again", after_failures=failures)
                 failures = 0
-            if is_idle:
-                self.stopping.wait(_IDLE_SECONDS)
+            if self._may_rest:
+                self.stopping.wait(_REST_SECONDS)
 
     def _back_off(self, failures: int, error: str) -> int:
         wait_seconds = _BACK_OFF_SECONDS[min(failures, len(_BACK_OFF_SECONDS) - 1)]
@@ -81,7 +82,10 @@ class Worker:
             if batch.deliveries:
                 batch.done()
         now_us = to_us(self.now())
-        self.evaluator.run(now_us, is_caught_up=_is_caught_up(batch.deliveries, now_us))
+        waited_us = now_us - to_us(batch.deliveries[-1].received_at) if batch.deliveries else 0
+        # A batch is taken in the order of receipt, and may be cut short by the size of its bodies: so its newest tells what still waits.
+        self.evaluator.run(now_us, is_caught_up=waited_us < _CAUGHT_UP_US)
+        self._may_rest = waited_us < _REST_US
         return done
 
     def _note_rules(self) -> None:
@@ -91,8 +95,3 @@ class Worker:
         with self.tools.database.write() as connection:
             note_rules(connection, self.tools.labels.classifier.ruleset.version, to_us(self.now()))
         self._has_noted_rules = True
-
-
-def _is_caught_up(deliveries: Sequence[Delivery], now_us: int) -> bool:
-    """Whether nothing older waits: a batch is taken in the order of receipt, and may be cut short by the size of its bodies."""
-    return not deliveries or now_us - to_us(deliveries[-1].received_at) < _CAUGHT_UP_US

@@ -13,9 +13,8 @@ from service.alerting.decision import Counts, Decision, Reason
 from service.alerting.holding import DueCheck
 from service.alerting.lifecycle import Alert, Change, DomainView, Finding, Recovery
 from service.alerting.policy import Policy
-from service.model.moments import HOUR_US, SECOND_US
+from service.model.moments import FILED_AHEAD_US, HOUR_US, SECOND_US
 from service.model.words import AlertState, DomainClass, Severity
-from service.store.partitions import FILED_AHEAD_US
 from service.store.tables import alert_transitions, alerts, domain_hourly, due_checks, events, leases, recipient_domains, source_lag
 
 _SAMPLES = 20

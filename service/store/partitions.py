@@ -16,14 +16,13 @@ from sqlalchemy import Connection, Table, text
 from sqlalchemy.exc import ProgrammingError
 
 from service.model.errors import HoppError
-from service.model.moments import SECOND_US, from_us, to_us
+from service.model.moments import from_us, to_us
 from service.store import bulk
 from service.store.database import Database
 from service.store.tables import deliveries, events
 
 PARTITIONED: tuple[Table, ...] = (events, deliveries)
 MONTHS_AHEAD = 2
-FILED_AHEAD_US = 600 * SECOND_US  # an event is filed at most so long after its receipt: what occurred since was received since then
 _LOCK_TIMEOUT = "5s"  # whoever waits longer for a table's lock gives up, for everybody else waits behind it
 _NAME = re.compile(r"(?P<table>[a-z]+)_(?P<before>before_)?(?P<year>\d{4})_(?P<month>\d{2})")
 # Rows are written once; what changes later is a label or a cell. PostgreSQL's own defaults would wait for a fifth of a month.

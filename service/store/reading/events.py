@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, select
 
 from service.alerting.counting import Cell
+from service.model.moments import FILED_AHEAD_US
 from service.model.words import EventKind, Label
-from service.store.partitions import FILED_AHEAD_US
 from service.store.reading.paging import Order, Page, Position, read_page
 from service.store.tables import events, recipients, sources
 

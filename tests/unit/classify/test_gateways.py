@@ -4,7 +4,7 @@ import pytest
 
 from service.classify.domains import DomainBook
 from service.classify.gateways import GatewayTable
-from service.model.errors import SettingsError
+from service.model.errors import DataFileError
 from service.model.words import DomainClass
 
 _HOSTS = {
@@ -75,7 +75,7 @@ _FAULTS = {
 
 @pytest.mark.parametrize(("hosts", "fault"), _FAULTS.items(), ids=_FAULTS)
 def test_faulty_table_is_refused(hosts: str, fault: str) -> None:
-    with pytest.raises(SettingsError, match=fault):
+    with pytest.raises(DataFileError, match=fault):
         GatewayTable.load(f'[one]\nsecurity = false\nhosts = ["*.a.example"]\n[two]\nsecurity = false\n{hosts}')
 
 

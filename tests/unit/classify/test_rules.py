@@ -5,7 +5,7 @@ import pytest
 from service.classify.groups import GROUP_OF
 from service.classify.rulebook import RuleError, RuleSet
 from service.classify.rules import load_rules
-from service.model.errors import SettingsError
+from service.model.errors import DataFileError
 from service.model.words import Label
 
 _RULE = """
@@ -127,7 +127,7 @@ _FAULTS = {
 
 @pytest.mark.parametrize(("text", "fault"), _FAULTS.values(), ids=_FAULTS)
 def test_faulty_file_is_refused_with_its_place(text: str, fault: str) -> None:
-    with pytest.raises(SettingsError, match=fault) as caught:
+    with pytest.raises(DataFileError, match=fault) as caught:
         load_rules({"a.toml": text})
     assert str(caught.value).startswith(("a.toml", "fingerprints"))
     assert "; " in str(caught.value), "the error says the mend"
