@@ -64,25 +64,35 @@ def test_a_worker_that_is_killed_in_between_counts_nothing_twice(tmp_path: Path)
     one, database_url = sender("generic"), f"sqlite:///{tmp_path}/var/hopp.sqlite"
     accepted: Counter[str] = Counter()
     with serving(tmp_path, one.config) as service:
+        inbox = sqlite3.connect(tmp_path / "var/hopp-inbox.sqlite", isolation_level=None)
+        database = Database(database_url)
+
+        def post(id_: str) -> None:
+            assert one.post(service.url, event_body(id_)) == 200
+            accepted[id_] += 1
+
+        post("first")  # while it starts, the worker itself would wait for the inbox
+        wait_until(lambda: load_kept(database).recorded == 1 and _waiting(inbox) == 0, "the worker works")
         worker = _only_worker(service)
         worker.send_signal(signal.SIGSTOP)
-        for number in range(_POSTS):
-            assert one.post(service.url, event_body(f"event-{number}")) == 200
-            accepted[f"event-{number}"] += 1
-        inbox = sqlite3.connect(tmp_path / "var/hopp-inbox.sqlite", isolation_level=None)
+        for number in range(1, _POSTS):
+            post(f"event-{number}")
         inbox.execute("BEGIN IMMEDIATE")  # nothing can be removed from now on
         worker.send_signal(signal.SIGCONT)
-        database = Database(database_url)
         wait_until(lambda: len(load_kept(database).events) == _POSTS, "the worker has committed")
         worker.kill()
         inbox.rollback()
-        wait_until(lambda: inbox.execute("SELECT count(*) FROM inbox").fetchone() == (0,), "the next worker has removed it")
+        wait_until(lambda: _waiting(inbox) == 0, "the next worker has removed it")
         with database.read() as connection:
             counted = connection.execute(text("SELECT sum(count) FROM source_hourly WHERE outcome = 'deliveries'")).scalar_one()
         inbox.close()
         database.close()
         assert counted == _POSTS
         assert_nothing_is_lost(accepted, database_url, "worker killed between commit and removal")
+
+
+def _waiting(inbox: sqlite3.Connection) -> int:
+    return int(inbox.execute("SELECT count(*) FROM inbox").fetchone()[0])
 
 
 def _only_worker(service: Service) -> psutil.Process:
