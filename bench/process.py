@@ -22,7 +22,8 @@ from bench.traffic import Mail, deliveries
 from service.bootstrap import build
 from service.model.events import Delivery
 from service.model.moments import to_us
-from service.pipeline.process import Tools, process
+from service.pipeline.process import process
+from service.pipeline.reading import Tools
 from service.settings import load_settings
 from service.store import schema
 

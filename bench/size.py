@@ -17,7 +17,7 @@ from bench.process import BATCH, batches_of, feed, tools_on
 from bench.results import Goal, Section, Table, shown
 from bench.setting import Bench, postgres, say
 from bench.traffic import Mail
-from service.pipeline.process import Tools
+from service.pipeline.reading import Tools
 
 _EVENTS = 5_000_000
 _CHUNK = 10_000

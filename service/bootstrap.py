@@ -27,7 +27,7 @@ from service.outbound.certificates import CertificateStore
 from service.outbound.subscriptions import confirm
 from service.pipeline.evaluate import Evaluator
 from service.pipeline.labelling import Labels
-from service.pipeline.process import Tools
+from service.pipeline.reading import Tools
 from service.pipeline.retain import Housekeeper
 from service.pipeline.watch import SourceWatch
 from service.pipeline.work import Worker

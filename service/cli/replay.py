@@ -15,7 +15,7 @@ from service.cli.relabelling import relabel_events
 from service.cli.running import prepared
 from service.model.likeness import meant
 from service.model.moments import iso, to_us
-from service.pipeline.process import QUARANTINED
+from service.model.words import DeliveryState
 from service.pipeline.relabel import LABELLED_KINDS
 from service.pipeline.replay import REPLAYABLE, Replayed, replay
 from service.schemas.masking import mask_text
@@ -69,10 +69,10 @@ def _replay_deliveries(hopp: Hopp, wanted: ArchiveFilter, *, is_dry_run: bool, a
         before, after = item.archived.outcome.state, item.now.state
         counts["deliveries"] += 1
         counts["events"] += item.events
-        counts["released"] += (before, after) == (QUARANTINED, REPLAYABLE[1])
-        counts["left"] += after == QUARANTINED
+        counts["released"] += (before, after) == (DeliveryState.QUARANTINED, DeliveryState.PROCESSED)
+        counts["left"] += after == DeliveryState.QUARANTINED
         counts["failed"] += item.failure is not None
-        if item.is_changed or item.failure or after == QUARANTINED:
+        if item.is_changed or item.failure or after == DeliveryState.QUARANTINED:
             click.echo(orjson.dumps(_as_dict(item)).decode() if as_json else _as_text(item))
     if not counts["deliveries"]:
         _tell_nothing(hopp, wanted)

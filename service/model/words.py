@@ -95,6 +95,15 @@ class Doubt(StrEnum):
     LIKELY = "likely"
 
 
+class DeliveryState(StrEnum):
+    """What became of a delivery, as the archive keeps it."""
+
+    PROCESSED = "processed"
+    QUARANTINED = "quarantined"
+    NOT_AUTHENTIC = "not_authentic"
+    ERASED = "erased"  # its body held the address of somebody who asked to be forgotten
+
+
 class DomainClass(StrEnum):
     """What kind of recipient domain: thresholds differ by it."""
 

@@ -8,7 +8,7 @@ from service.model.events import Event
 from service.model.moments import to_us
 from service.pipeline.incoming import Incoming
 from service.pipeline.labelling import label
-from service.pipeline.process import Tools
+from service.pipeline.reading import Tools
 from service.pipeline.record import record
 from service.store import ingest
 

@@ -10,57 +10,31 @@ import gc
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from hashlib import blake2b
 
 import orjson
 import structlog
 import zstandard
 
-from service.alerting.policy import Policy
-from service.esp_kit.adapter import Adapter
-from service.model.errors import HoppError, UnreadableError
-from service.model.events import ConfirmSubscription, Delivery, Parsed, Problem
-from service.model.moments import hour_of, to_us
-from service.model.values import passing
+from service.model.events import Delivery, Parsed, Problem
+from service.model.moments import hour_of
+from service.model.words import DeliveryState
 from service.pipeline.incoming import Incoming
-from service.pipeline.labelling import LabelledEvent, Labels, label
+from service.pipeline.reading import ReadDelivery, Tools, read_delivery
 from service.pipeline.record import keep, roll_up
 from service.pipeline.telling import tell_quarantined
 from service.store import ingest, proofs
-from service.store.database import Connection, Database, DatabaseUnavailableError
+from service.store.database import Connection, DatabaseUnavailableError
 from service.store.ingest import SourceRow
 
 log = structlog.get_logger()
-PROCESSED, QUARANTINED, NOT_AUTHENTIC = "processed", "quarantined", "not_authentic"  # states of a delivery in the archive
 _ERROR_CHARACTERS = 2_000
 _ARCHIVE_LEVEL = 1
 _TRIES = 2
 _RACES = 3  # lost to other workers in a row, before the batch waits
 _OUTCOMES = ("deliveries", "not_authentic", "events", "duplicates", "unknown_kinds", "from_the_future", "problems", "quarantined")
 _FORGED = (1, 1, 0, 0, 0, 0, 0, 0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tools:
-    """What processing stands on."""
-
-    database: Database
-    adapters: Mapping[str, Adapter]
-    labels: Labels
-    policy: Policy
-    test_sources: frozenset[str]
-    perform: Callable[[ConfirmSubscription, str], None]  # the act and its source; raises HoppError where it fails
-
-
-@passing(frozen=True, slots=True)
-class ReadDelivery:
-    """A delivery and what its adapter read from it."""
-
-    delivery: Delivery
-    received_us: int
-    parsed: Parsed
-    labelled: tuple[LabelledEvent, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,46 +112,6 @@ def _alone(item: ReadDelivery, tools: Tools, *, now_us: int) -> Processed:
         return _commit([ReadDelivery(item.delivery, item.received_us, Parsed(problems=(problem,)), ())], tools, now_us=now_us)
 
 
-def read_delivery(delivery: Delivery, tools: Tools) -> ReadDelivery:
-    """Parse and label one delivery; what cannot be read becomes a problem, never an error."""
-    parsed = _parse(delivery, tools.adapters)
-    if parsed.acts:
-        parsed = _performed(parsed, delivery, tools)
-    received_us = to_us(delivery.received_at)
-    labelled = [label(event, source=delivery.source, received_us=received_us, labels=tools.labels) for event in parsed.events]
-    return ReadDelivery(delivery, received_us, parsed, tuple(labelled))
-
-
-def _parse(delivery: Delivery, adapters: Mapping[str, Adapter]) -> Parsed:
-    adapter = adapters.get(delivery.esp)
-    if adapter is None:
-        return Parsed(problems=(Problem(error=f"There is no adapter {delivery.esp!r}. Start a version that has it, then replay."),))
-    try:
-        return adapter.parse(delivery)
-    except UnreadableError as error:
-        return Parsed(problems=(Problem(error=str(error)),))
-    except Exception as error:
-        log.exception("adapter_failed", delivery=delivery.id, source=delivery.source, esp=delivery.esp)
-        return Parsed(problems=(Problem(error=f"The adapter {delivery.esp} failed: {type(error).__name__}. Report it, then replay."),))
-
-
-def _performed(parsed: Parsed, delivery: Delivery, tools: Tools) -> Parsed:
-    """What an adapter asks for is done; where that fails, it is a problem of the delivery."""
-    problems = [problem for act in parsed.acts if (problem := _perform(act, delivery, tools)) is not None]
-    return replace(parsed, problems=(*parsed.problems, *problems))
-
-
-def _perform(act: ConfirmSubscription, delivery: Delivery, tools: Tools) -> Problem | None:
-    """Acts come before the transaction: they may be done twice, but none is forgotten by a crash."""
-    try:
-        tools.perform(act, delivery.source)
-    except HoppError as error:
-        log.warning("act_failed", delivery=delivery.id, source=delivery.source, error=str(error))
-        return Problem(error=str(error))
-    log.info("subscription_confirmed", delivery=delivery.id, source=delivery.source)
-    return None
-
-
 def _commit(read: Sequence[ReadDelivery], tools: Tools, *, now_us: int) -> Processed:
     with tools.database.write() as connection:
         sources = ingest.ensure_sources(
@@ -240,14 +174,18 @@ def _incoming(read: Sequence[ReadDelivery], sources: Mapping[str, SourceRow]) ->
     ]
 
 
-def state_of(item: ReadDelivery, *, is_forged: bool) -> tuple[str, str | None]:
+def state_of(item: ReadDelivery, *, is_forged: bool) -> tuple[DeliveryState, str | None]:
     """What became of a delivery, and why (part of) it could not be read."""
     if is_forged:
-        return NOT_AUTHENTIC, "Its one-time token came before with another event: the body was forged. Rotate the signing key."
+        return (
+            DeliveryState.NOT_AUTHENTIC,
+            "Its one-time token came before with another event: the body was forged. Rotate the signing key.",
+        )
     problems = item.parsed.problems
     if not problems:
-        return PROCESSED, None
-    return QUARANTINED, "\n".join(f"{problem.error} {problem.fragment}".strip() for problem in problems)[:_ERROR_CHARACTERS]
+        return DeliveryState.PROCESSED, None
+    error = "\n".join(f"{problem.error} {problem.fragment}".strip() for problem in problems)
+    return DeliveryState.QUARANTINED, error[:_ERROR_CHARACTERS]
 
 
 def _archive_row(
@@ -265,8 +203,8 @@ def _archive_row(
         delivery.id,
         sources[delivery.source].id,
         item.received_us,
-        state,
-        0 if state == NOT_AUTHENTIC else len(item.labelled),
+        state.value,
+        0 if state is DeliveryState.NOT_AUTHENTIC else len(item.labelled),
         duplicates[delivery.id],
         len(item.parsed.problems),
         error,

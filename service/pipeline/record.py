@@ -12,19 +12,18 @@ import orjson
 from service.alerting.counting import Cell
 from service.alerting.policy import Policy
 from service.classify.domains import DomainBook
-from service.model.events import Classification, Event
+from service.model.events import Event
 from service.model.moments import hour_of
 from service.model.words import Label
 from service.pipeline.count import Counted, count
 from service.pipeline.domains import update_domains
 from service.pipeline.incoming import Incoming
 from service.store import ingest, kept
-from service.store.answers import ReplyKey, add_replies
+from service.store.answers import ReplyKey, add_replies, said_of
 from service.store.database import Connection
 from service.store.ingest import RecipientRow
 
 _NOT_COUNTED = Cell.NOT_COUNTED
-_SAID_NOTHING = (None,) * 7  # as long as what _said gives
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +106,7 @@ def _save_people(connection: Connection, new: Sequence[Incoming], known: Mapping
 def _event_row(item: Incoming, ids: Mapping[str, int], cells: Mapping[bytes, Cell]) -> tuple[object, ...]:
     """The row of one event, in the order of EVENT_COLUMNS."""
     labelled = item.labelled
-    event, said = labelled.event, labelled.classification
+    event = labelled.event
     return (
         labelled.key,
         item.delivery_id,
@@ -123,7 +122,7 @@ def _event_row(item: Incoming, ids: Mapping[str, int], cells: Mapping[bytes, Cel
         str(event.phase),
         event.reported_type and str(event.reported_type),
         labelled.counts_as_hard,
-        *(_said(said) if said else _SAID_NOTHING),
+        *said_of(labelled.classification),
         labelled.gateway,
         event.smtp_code,
         event.enhanced_status_code,
@@ -141,10 +140,6 @@ def _event_row(item: Incoming, ids: Mapping[str, int], cells: Mapping[bytes, Cel
         event.suppressed_by_esp,
         _extra(event),
     )
-
-
-def _said(said: Classification) -> tuple[str | None, ...]:
-    return (str(said.label), said.group, str(said.persistence), str(said.doubt), said.rule, said.vendor, said.evidence)
 
 
 def _extra(event: Event) -> str | None:

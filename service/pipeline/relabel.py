@@ -17,7 +17,7 @@ from service.model.words import Label
 from service.pipeline.count import count_anew
 from service.pipeline.domains import DomainChange, schedule_checks
 from service.pipeline.labelling import ANSWERED, Labels, gateway_by_host, read_answer
-from service.pipeline.process import Tools
+from service.pipeline.reading import Tools
 from service.store import answers, ingest
 from service.store.answers import LabelValues, StoredAnswer
 from service.store.database import Connection, DatabaseUnavailableError

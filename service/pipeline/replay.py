@@ -13,24 +13,17 @@ import structlog
 
 from service.model.events import ConfirmSubscription
 from service.model.moments import hour_of, to_us
+from service.model.words import DeliveryState
 from service.pipeline.incoming import Incoming
-from service.pipeline.process import (
-    NOT_AUTHENTIC,
-    PROCESSED,
-    QUARANTINED,
-    ReadDelivery,
-    Tools,
-    find_forged,
-    read_delivery,
-    state_of,
-)
+from service.pipeline.process import find_forged, state_of
+from service.pipeline.reading import ReadDelivery, Tools, read_delivery
 from service.pipeline.record import record
 from service.store import archive, ingest
 from service.store.archive import Archived, Outcome
 from service.store.database import Connection, DatabaseUnavailableError
 
 log = structlog.get_logger()
-REPLAYABLE = (QUARANTINED, PROCESSED)  # what is not authentic stays out, whatever reads it
+REPLAYABLE = (DeliveryState.QUARANTINED.value, DeliveryState.PROCESSED.value)  # what is not authentic stays out, whatever reads it
 _TRIES = 2
 
 
@@ -76,7 +69,7 @@ def replay(archived: Sequence[Archived], tools: Tools, *, now_us: int, is_dry_ru
 
 
 def _read(item: Archived, tools: Tools, *, is_dry_run: bool) -> ReadDelivery:
-    acts = item.outcome.state == QUARANTINED and not is_dry_run
+    acts = item.outcome.state == DeliveryState.QUARANTINED and not is_dry_run
     return read_delivery(item.delivery, tools if acts else replace(tools, perform=_leave))
 
 
@@ -134,7 +127,11 @@ def _outcome(read: ReadDelivery, brought: Collection[tuple[str, bytes]], *, is_f
     own = {event.key for event in read.labelled if (read.delivery.id, event.key) in brought}
     events = 0 if is_forged else len(read.labelled)
     return Outcome(
-        state=state, event_count=events, duplicate_count=max(events - len(own), 0), problem_count=len(read.parsed.problems), error=error
+        state=state.value,
+        event_count=events,
+        duplicate_count=max(events - len(own), 0),
+        problem_count=len(read.parsed.problems),
+        error=error,
     )
 
 
@@ -144,8 +141,10 @@ def _counts(replayed: Sequence[Replayed]) -> Counter[tuple[int, int, str]]:
     for item in replayed:
         if not item.is_changed:
             continue
+        before, after = item.archived.outcome.state, item.now.state
+        is_released = before == DeliveryState.QUARANTINED and after == DeliveryState.PROCESSED
         source_id, hour = item.archived.source.id, hour_of(to_us(item.archived.delivery.received_at))
         counts[source_id, hour, "events"] += item.events
-        counts[source_id, hour, "released"] += item.archived.outcome.state == QUARANTINED and item.now.state == PROCESSED
-        counts[source_id, hour, NOT_AUTHENTIC] += item.now.state == NOT_AUTHENTIC
+        counts[source_id, hour, "released"] += is_released
+        counts[source_id, hour, DeliveryState.NOT_AUTHENTIC.value] += after == DeliveryState.NOT_AUTHENTIC
     return +counts

@@ -11,7 +11,8 @@ from service.inbox.port import Inbox
 from service.model.errors import InboxUnavailableError
 from service.model.moments import SECOND_US, to_us
 from service.pipeline.evaluate import Evaluator
-from service.pipeline.process import Processed, Tools, process
+from service.pipeline.process import Processed, process
+from service.pipeline.reading import Tools
 from service.store.answers import note_rules
 from service.store.database import DatabaseUnavailableError
 

@@ -5,19 +5,24 @@ Counts that hang on a label are changed in the same transaction: `reply_hourly` 
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, func, select
 
 from service.alerting.counting import DELIVERED_CELLS, Cell
 from service.model.events import Classification, Event
 from service.model.words import EventKind, ReportedType, SmtpStage
 from service.store import bulk
 from service.store.database import Database
+from service.store.reading.paging import Order, read_parts
+from service.store.reading.received import received
 from service.store.reply_tables import reply_hourly, rule_sets
 from service.store.tables import events, recipient_domains, recipients, sources
 
 _AT_ONCE = 2_000
-_LABEL_COLUMNS = ("label", "label_group", "persistence", "doubt", "rule", "vendor", "evidence", "gateway", "counts_as_hard")
+_SAID_COLUMNS = ("label", "label_group", "persistence", "doubt", "rule", "vendor", "evidence")
+_SAID_NOTHING = (None,) * len(_SAID_COLUMNS)
+_LABEL_COLUMNS = (*_SAID_COLUMNS, "gateway", "counts_as_hard")
 _COLUMNS = (
     "id", "event_key", "received_us", "occurred_us", "source_id", "recipient_id", "domain", "kind", "cell", "esp", "reported_type",
     "smtp_code", "enhanced_status_code", "smtp_stage", "diagnostic", "remote_host", "esp_class", "esp_subclass", *_LABEL_COLUMNS,
@@ -67,19 +72,16 @@ class StoredAnswer:
     values: LabelValues
 
 
+def said_of(said: Classification | None) -> tuple[str | None, ...]:
+    """What is stored of a classification, from `label` to `evidence`."""
+    if said is None:
+        return _SAID_NOTHING
+    return (str(said.label), said.group, str(said.persistence), str(said.doubt), said.rule, said.vendor, said.evidence)
+
+
 def values_of(said: Classification | None, *, gateway: str, counts_as_hard: bool) -> LabelValues:
-    """What is stored of a classification."""
-    return LabelValues(
-        label=said.label.value if said else None,
-        label_group=said.group if said else None,
-        persistence=said.persistence.value if said else None,
-        doubt=said.doubt.value if said else None,
-        rule=said.rule if said else None,
-        vendor=said.vendor if said else None,
-        evidence=said.evidence if said else None,
-        gateway=gateway,
-        counts_as_hard=counts_as_hard,
-    )
+    """The same, and what was made of it."""
+    return LabelValues(**dict(zip(_SAID_COLUMNS, said_of(said), strict=True)), gateway=gateway, counts_as_hard=counts_as_hard)
 
 
 def count_answers(database: Database, wanted: AnswerFilter) -> int:
@@ -89,17 +91,16 @@ def count_answers(database: Database, wanted: AnswerFilter) -> int:
         return connection.execute(statement).scalar_one()
 
 
-def load_answers(database: Database, wanted: AnswerFilter) -> Iterator[list[StoredAnswer]]:
+def load_answers(database: Database, wanted: AnswerFilter) -> Iterator[tuple[StoredAnswer, ...]]:
     """Events oldest received first, some at a time, so that no transaction is long."""
-    after: tuple[int, int] | None = None
-    while True:
-        with database.read() as connection:
-            found = _part(connection, wanted, after)
-        if found:
-            yield found
-        if len(found) < _AT_ONCE:
-            return
-        after = (found[-1].received_us, found[-1].id)
+    statement = (
+        select(*(events.c[name] for name in _COLUMNS), recipients.c.address)
+        .join(sources, sources.c.id == events.c.source_id)
+        .outerjoin(recipients, recipients.c.id == events.c.recipient_id)
+        .where(*_conditions(wanted))
+    )
+    order = Order(at=events.c.received_us, id=events.c.id, ascending=True)
+    return read_parts(database, statement, order, _answer_to_somebody, at_once=_AT_ONCE)
 
 
 def load_addresses(connection: Connection, recipient_ids: Sequence[int]) -> list[str]:
@@ -193,32 +194,13 @@ def find_rules(connection: Connection, version: str) -> tuple[int, int | None] |
     return None if row is None else (row[0], row[1])
 
 
-def _part(connection: Connection, wanted: AnswerFilter, after: tuple[int, int] | None) -> list[StoredAnswer]:
-    conditions = _conditions(wanted)
-    if after is not None:
-        received_us, event_id = after
-        is_later = and_(events.c.received_us == received_us, events.c.id > event_id)
-        conditions += [events.c.received_us >= received_us, or_(events.c.received_us > received_us, is_later)]
-    statement = (
-        select(*(events.c[name] for name in _COLUMNS), recipients.c.address)
-        .join(sources, sources.c.id == events.c.source_id)
-        .outerjoin(recipients, recipients.c.id == events.c.recipient_id)
-        .where(*conditions)
-        .order_by(events.c.received_us, events.c.id)
-        .limit(_AT_ONCE)
-    )
-    return [_answer(tuple(row[:-1]), recipient=row.address) for row in connection.execute(statement)]
-
-
 def _conditions(wanted: AnswerFilter) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = [events.c.kind.in_(wanted.kinds)]
-    if wanted.source is not None:
-        conditions.append(sources.c.name == wanted.source)
-    if wanted.from_us is not None:
-        conditions.append(events.c.received_us >= wanted.from_us)
-    if wanted.to_us is not None:
-        conditions.append(events.c.received_us < wanted.to_us)
-    return conditions
+    span = received(events, source=wanted.source, from_us=wanted.from_us, to_us=wanted.to_us)
+    return [events.c.kind.in_(wanted.kinds), *span]
+
+
+def _answer_to_somebody(row: Row[Any]) -> StoredAnswer:
+    return _answer(tuple(row[: len(_COLUMNS)]), recipient=row.address)
 
 
 def _answer(row: bulk.Row, *, recipient: str | None = None) -> StoredAnswer:

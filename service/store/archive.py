@@ -6,15 +6,18 @@ from typing import Any
 
 import orjson
 import zstandard
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from service.model.events import Delivery
-from service.model.moments import from_us, to_us
+from service.model.moments import from_us
 from service.store import bulk
 from service.store.database import Database
 from service.store.ingest import SourceRow
+from service.store.reading.paging import Order, read_parts
+from service.store.reading.received import received
 from service.store.tables import deliveries, events, sources
 
+OLDEST_FIRST = Order(at=deliveries.c.received_us, id=deliveries.c.id, ascending=True)
 _AT_ONCE = 50  # bodies are held in memory, and one may have many megabytes
 _OUTCOME_COLUMNS = ("state", "event_count", "duplicate_count", "problem_count", "error")
 
@@ -57,18 +60,14 @@ def count_archived(database: Database, wanted: ArchiveFilter) -> int:
         return connection.execute(statement.where(*_conditions(wanted))).scalar_one()
 
 
-def load_archived(database: Database, wanted: ArchiveFilter) -> Iterator[list[Archived]]:
+def load_archived(database: Database, wanted: ArchiveFilter) -> Iterator[tuple[Archived, ...]]:
     """Deliveries with their bodies, oldest received first, some at a time."""
-    after: tuple[int, str] | None = None
-    while True:
-        with database.read() as connection:
-            found = _part(connection, wanted, after)
-        if found:
-            yield found
-        if len(found) < _AT_ONCE:
-            return
-        last = found[-1].delivery
-        after = (to_us(last.received_at), last.id)
+    statement = (
+        select(deliveries, sources.c.name, sources.c.esp, sources.c.is_test)
+        .join(sources, sources.c.id == deliveries.c.source_id)
+        .where(*_conditions(wanted))
+    )
+    return read_parts(database, statement, OLDEST_FIRST, _archived, at_once=_AT_ONCE)
 
 
 def lock_states(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
@@ -92,22 +91,6 @@ def load_brought(connection: Connection, received_us: Collection[int]) -> set[tu
     return {(delivery_id, bytes(key)) for delivery_id, key in found}
 
 
-def _part(connection: Connection, wanted: ArchiveFilter, after: tuple[int, str] | None) -> list[Archived]:
-    conditions = _conditions(wanted)
-    if after is not None:
-        received_us, delivery_id = after
-        is_later = and_(deliveries.c.received_us == received_us, deliveries.c.id > delivery_id)
-        conditions += [deliveries.c.received_us >= received_us, or_(deliveries.c.received_us > received_us, is_later)]
-    statement = (
-        select(deliveries, sources.c.name, sources.c.esp, sources.c.is_test)
-        .join(sources, sources.c.id == deliveries.c.source_id)
-        .where(*conditions)
-        .order_by(deliveries.c.received_us, deliveries.c.id)
-        .limit(_AT_ONCE)
-    )
-    return [_archived(row) for row in connection.execute(statement)]
-
-
 def _archived(row: Any) -> Archived:  # noqa: ANN401 - a row's columns are known to the table only
     delivery = Delivery(
         id=row.id,
@@ -127,13 +110,6 @@ def _archived(row: Any) -> Archived:  # noqa: ANN401 - a row's columns are known
 
 
 def _conditions(wanted: ArchiveFilter) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = [deliveries.c.state.in_(wanted.states)]
-    if wanted.delivery_id is not None:
-        conditions.append(deliveries.c.id == wanted.delivery_id)
-    if wanted.source is not None:
-        conditions.append(sources.c.name == wanted.source)
-    if wanted.from_us is not None:
-        conditions.append(deliveries.c.received_us >= wanted.from_us)
-    if wanted.to_us is not None:
-        conditions.append(deliveries.c.received_us < wanted.to_us)
-    return conditions
+    span = received(deliveries, source=wanted.source, from_us=wanted.from_us, to_us=wanted.to_us)
+    is_it = [] if wanted.delivery_id is None else [deliveries.c.id == wanted.delivery_id]
+    return [deliveries.c.state.in_(wanted.states), *is_it, *span]

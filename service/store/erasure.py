@@ -12,10 +12,13 @@ from typing import Any
 import zstandard
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, text, update
 
+from service.model.words import DeliveryState
+from service.store.archive import OLDEST_FIRST
 from service.store.database import Database
+from service.store.reading.paging import read_parts
 from service.store.tables import deliveries, events, recipients
 
-ERASED = "erased"  # state of a delivery whose body is gone
+_HAS_BODY = deliveries.c.state != DeliveryState.ERASED.value
 _AT_ONCE = 200  # bodies are held in memory
 _EVENTS_AT_ONCE = 1_000
 _TEXTS = ("diagnostic", "evidence", "message_id", "extra", "esp_event_id")
@@ -53,29 +56,11 @@ def load_bringing(connection: Connection, person: Person) -> set[Place]:
     return {(received_us, delivery_id) for received_us, delivery_id in rows}
 
 
-def load_texts(database: Database) -> Iterator[list[ArchivedText]]:
+def load_texts(database: Database) -> Iterator[tuple[ArchivedText, ...]]:
     """What every archived delivery says, oldest first, some at a time, so that no transaction is long."""
-    after: Place = (-1, "")
-    while True:
-        with database.read() as connection:
-            found = [_archived_text(row) for row in connection.execute(_texts_after(after))]
-        if found:
-            yield found
-        if len(found) < _AT_ONCE:
-            return
-        after = found[-1].place
-
-
-def _texts_after(after: Place) -> Any:  # noqa: ANN401 - a statement of columns whose types nobody needs
-    received_us, delivery_id = after
     columns = deliveries.c
-    later = or_(columns.received_us > received_us, and_(columns.received_us == received_us, columns.id > delivery_id))
-    return (
-        select(columns.received_us, columns.id, columns.headers, columns.query, columns.error, columns.body)
-        .where(columns.received_us >= received_us, later, columns.state != ERASED)
-        .order_by(columns.received_us, columns.id)
-        .limit(_AT_ONCE)
-    )
+    said = select(columns.received_us, columns.id, columns.headers, columns.query, columns.error, columns.body)
+    return read_parts(database, said.where(_HAS_BODY), OLDEST_FIRST, _archived_text, at_once=_AT_ONCE)
 
 
 def _archived_text(row: Any) -> ArchivedText:  # noqa: ANN401 - a row's columns are known to the table only
@@ -88,16 +73,16 @@ def _archived_text(row: Any) -> ArchivedText:  # noqa: ANN401 - a row's columns 
 def count_deliveries(database: Database) -> int:
     """How many archived deliveries have to be read."""
     with database.read() as connection:
-        return connection.execute(select(func.count()).select_from(deliveries).where(deliveries.c.state != ERASED)).scalar_one()
+        return connection.execute(select(func.count()).select_from(deliveries).where(_HAS_BODY)).scalar_one()
 
 
 def empty_deliveries(connection: Connection, places: Sequence[Place]) -> int:
     """Take out all that these deliveries say; what they counted stays. Returns how many were emptied."""
     nothing = zstandard.ZstdCompressor().compress(b"")
-    values = {"state": ERASED, "body": nothing, "headers": "{}", "query": "", "content_type": "", "error": None}
+    values = {"state": DeliveryState.ERASED.value, "body": nothing, "headers": "{}", "query": "", "content_type": "", "error": None}
     count = 0
     for received_us, delivery_id in sorted(places):
-        chosen = and_(deliveries.c.id == delivery_id, deliveries.c.received_us == received_us, deliveries.c.state != ERASED)
+        chosen = and_(deliveries.c.id == delivery_id, deliveries.c.received_us == received_us, _HAS_BODY)
         count += connection.execute(update(deliveries).where(chosen).values(**values)).rowcount
     return count
 

@@ -17,7 +17,7 @@ from service.model.moments import HOUR_US, to_us
 from service.model.words import EventKind, Label, Phase, ReportedType
 from service.pipeline.history import HistoricEvent, import_events
 from service.pipeline.labelling import Labels
-from service.pipeline.process import Tools
+from service.pipeline.reading import Tools
 from service.pipeline.relabel import LABELLED_KINDS, apply_changes, find_changes
 from service.store.answers import AnswerFilter, load_answers
 from service.store.database import Database

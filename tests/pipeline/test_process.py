@@ -22,7 +22,8 @@ from service.model.words import EventKind
 from service.pipeline.count import Counted, count
 from service.pipeline.history import HistoricEvent, import_events
 from service.pipeline.incoming import Incoming
-from service.pipeline.process import Tools, process
+from service.pipeline.process import process
+from service.pipeline.reading import Tools
 from service.settings import load_settings
 from service.store import schema
 from service.store.database import Connection, DatabaseUnavailableError

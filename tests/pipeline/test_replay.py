@@ -15,7 +15,8 @@ from service.bootstrap import build
 from service.model.errors import HoppError
 from service.model.events import ConfirmSubscription, Delivery, Parsed
 from service.model.moments import to_us
-from service.pipeline.process import Tools, process
+from service.pipeline.process import process
+from service.pipeline.reading import Tools
 from service.pipeline.replay import REPLAYABLE, Replayed, replay
 from service.settings import load_settings
 from service.store import schema

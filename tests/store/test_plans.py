@@ -15,11 +15,12 @@ from sqlalchemy import Connection, text
 from service.alerting.counting import Cell
 from service.alerting.policy import Policy
 from service.model.moments import DAY_US, from_us, hour_of
+from service.model.words import DeliveryState
 from service.pipeline.retain import Kept
 from service.store import alerts, answers, attempts, ingest, kept, retention
 from service.store.database import Database
 from service.store.reading import deliveries, domains, events
-from service.store.reading.deliveries import DeliveryFilter, DeliveryState
+from service.store.reading.deliveries import DeliveryFilter
 from service.store.reading.events import EventFilter
 from tests.store.filled import DOMAINS, EVENTS, NOW_US, STEP_US, filled
 

@@ -8,12 +8,12 @@ import pytest
 from sqlalchemy import insert
 
 from service.model.moments import HOUR_US
-from service.model.words import AlertState, DomainClass, EventKind, Label, Severity
+from service.model.words import AlertState, DeliveryState, DomainClass, EventKind, Label, Severity
 from service.store import tables
 from service.store.database import Connection, Database
 from service.store.reading import alerts, deliveries, domains, events
 from service.store.reading.alerts import AlertFilter
-from service.store.reading.deliveries import DeliveryFilter, DeliveryState
+from service.store.reading.deliveries import DeliveryFilter
 from service.store.reading.events import EventFilter
 from service.store.reading.health import HealthReader
 from service.store.reading.paging import Page, Position

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, and_, func, select
 
 from service.alerting.sources import Posts
+from service.model.words import DeliveryState
 from service.store.source_alerts import ACCEPTED, CHALLENGED, REFUSED
 from service.store.tables import deliveries, source_hourly, sources
 
 _DAY_HOURS = 24
-_QUARANTINED, _RELEASED = "quarantined", "released"
+_QUARANTINED, _RELEASED = DeliveryState.QUARANTINED.value, "released"
 _OUTCOMES = (ACCEPTED, REFUSED, CHALLENGED, _QUARANTINED, _RELEASED)
 
 

@@ -1,23 +1,15 @@
 """Which webhook posts are in the archive, and what became of each?"""
 
 from dataclasses import dataclass, fields
-from enum import StrEnum
 from typing import Any
 
 import zstandard
 from sqlalchemy import ColumnElement, Connection, Row, Select, select
 
+from service.model.words import DeliveryState
 from service.store.reading.paging import Order, Page, Position, read_page
+from service.store.reading.received import received
 from service.store.tables import deliveries, sources
-
-
-class DeliveryState(StrEnum):
-    """What became of a delivery."""
-
-    PROCESSED = "processed"
-    QUARANTINED = "quarantined"
-    NOT_AUTHENTIC = "not_authentic"
-    ERASED = "erased"  # its body held the address of somebody who asked to be forgotten
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,15 +83,9 @@ def _delivery(row: Row[Any]) -> DeliveryRow:
 
 
 def _conditions(wanted: DeliveryFilter) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
+    conditions = received(deliveries, source=wanted.source, from_us=wanted.from_us, to_us=wanted.to_us)
     if wanted.state is not None:
         conditions.append(deliveries.c.state == wanted.state.value)
-    if wanted.source is not None:
-        conditions.append(sources.c.name == wanted.source)
-    if wanted.from_us is not None:
-        conditions.append(deliveries.c.received_us >= wanted.from_us)
-    if wanted.to_us is not None:
-        conditions.append(deliveries.c.received_us < wanted.to_us)
     if wanted.received_from_us is not None:
         conditions.append(deliveries.c.received_us >= wanted.received_from_us)
     return conditions

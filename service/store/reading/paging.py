@@ -3,11 +3,13 @@
 By the position of the last row of the page before, never by a row count.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, tuple_
+
+from service.store.database import Database
 
 Item = TypeVar("Item")
 
@@ -50,7 +52,11 @@ def read_page(
     key = tuple_(order.at, order.id)
     if after is not None:
         end = (after.at, after.id)
-        statement = statement.where(key > end if order.ascending else key < end)
+        # The second says what the first does, in a way that leaves out partitions.
+        if order.ascending:
+            statement = statement.where(key > end, order.at >= after.at)
+        else:
+            statement = statement.where(key < end, order.at <= after.at)
     columns = (order.at, order.id)
     sorting = columns if order.ascending else tuple(column.desc() for column in columns)
     statement = statement.add_columns(order.at.label("position_at"), order.id.label("position_id"))
@@ -60,3 +66,18 @@ def read_page(
         items=tuple(build(row) for row in rows[:limit]),
         end=None if last is None else Position(last.position_at, last.position_id),
     )
+
+
+def read_parts(
+    database: Database, statement: Select[Any], order: Order, build: Callable[[Row[Any]], Item], *, at_once: int
+) -> Iterator[tuple[Item, ...]]:
+    """All rows of a statement, some at a time, each part in a transaction of its own, so that none is long."""
+    after: Position | None = None
+    while True:
+        with database.read() as connection:
+            page = read_page(connection, statement, order, build, limit=at_once, after=after)
+        if page.items:
+            yield page.items
+        if page.end is None:
+            return
+        after = page.end

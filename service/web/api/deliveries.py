@@ -5,7 +5,7 @@ from typing import Any
 from flask import abort
 
 from service.bootstrap import Hopp
-from service.model.words import Role
+from service.model.words import DeliveryState, Role
 from service.schemas.deliveries import (
     DELIVERY_DETAIL_EXAMPLE,
     DELIVERY_LIST_EXAMPLE,
@@ -14,7 +14,7 @@ from service.schemas.deliveries import (
     DeliveryQuery,
 )
 from service.store.reading import deliveries
-from service.store.reading.deliveries import DeliveryFilter, DeliveryState
+from service.store.reading.deliveries import DeliveryFilter
 from service.web.api.lists import check_source, page, position_in
 from service.web.guard import may_see_addresses
 from service.web.problems import problem
