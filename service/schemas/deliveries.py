@@ -4,9 +4,10 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
+from service.model.words import DeliveryState
 from service.schemas.fields import SpanQuery, moment, next_cursor, query_moment, query_text
 
-_STATES = ("processed", "quarantined", "not_authentic")
+_STATES = tuple(state.value for state in DeliveryState)
 
 
 class DeliveryQuery(SpanQuery):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from service.model.moments import HOUR_US
-from service.model.words import Role
+from service.model.words import DeliveryState, Role
 from service.store import tables
 from tests.web.rows import NOW_US, alert_row, delivery_row, event_row, recipient_row, source_row
 from tests.web.worlds import World, all_pages, ids
@@ -129,3 +129,12 @@ def test_a_span_that_ends_before_it_begins_is_a_mistake(world: World, route: str
 def test_a_plus_that_was_not_encoded_is_named(world: World, written: str, hinted: bool) -> None:  # noqa: FBT001 - a table's column
     answer = world.ask(f"/api/v1/events?from={written}")
     assert (answer.status_code, "%2B" in answer.get_json()["errors"][0]["problem"]) == (422, hinted)
+
+
+def test_deliveries_are_found_in_every_state_that_they_can_be_in(world: World) -> None:
+    world.add(tables.sources, **source_row())
+    for number, state in enumerate(DeliveryState):
+        world.add(tables.deliveries, **delivery_row(id=f"{number:032x}", state=state.value))
+    for number, state in enumerate(DeliveryState):
+        shown = world.ask(f"/api/v1/deliveries?state={state.value}")
+        assert [item["id"] for item in shown.get_json()["items"]] == [f"{number:032x}"]
