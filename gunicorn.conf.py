@@ -1,7 +1,6 @@
 """How does gunicorn serve the web?
 
-By threads: a request mostly waits for the sync that makes it durable, and requests that wait together share one. A thread
-gets a request once it is whole, so that slow senders hold up nobody. How many
+One loop gathers requests, so that slow senders hold up nobody, and takes posts in itself; threads serve all else. How many
 processes and threads is a setting: one process where the inbox is SQLite, which has one writer.
 """
 

@@ -1,104 +1,112 @@
-"""How do many threads share one durable write?
+"""How do many deliveries share one durable write?
 
-The first thread to come writes for itself at once. Whoever comes meanwhile waits for the next write, which one of them does
-for all: one sync serves as many requests as came during the last one. Where several came, the next writer waits a moment for more
-of them, since a fast disk would make many small groups; whoever comes alone waits for nobody.
+One thread writes, and whatever comes meanwhile waits for its next write: one sync serves as many as came during the last
+one. Where several came, it waits a moment for more of them, since a fast disk would make many small groups; what comes
+alone waits for nobody.
 """
 
+import os
 import time
-from collections.abc import Callable, Iterable, Sequence
-from threading import Lock
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from threading import Lock, Thread
 from typing import Generic, TypeVar
 
+import structlog
+
+from service.inbox.port import Settled
 from service.model.errors import InboxUnavailableError
 
+log = structlog.get_logger()
 Row = TypeVar("Row")
 GROUP_MAX = 64  # rows of one write
 _GATHER_SECONDS = 0.002
 
 
-class _Entry(Generic[Row]):
-    """One row on its way, and what became of it."""
-
-    __slots__ = ("error", "is_settled", "is_written", "row", "turn")
-
-    def __init__(self, row: Row) -> None:
-        self.row = row
-        self.is_written = False
-        self.is_settled = False
-        self.error: Exception | None = None
-        self.turn = Lock()  # held until the row is settled, or its thread is the next to write
-        self.turn.acquire()
-
-
 class GroupCommit(Generic[Row]):
-    """Calls `write` with the rows of all threads that wait; each caller returns once its own row is durable.
+    """Calls `write` with all rows that wait, in a thread of its own, which starts with the first of them in each process.
 
-    InboxUnavailableError from `write` means that no row is to blame: whoever waits gets it at once, instead of one after the
+    InboxUnavailableError from `write` means that no row is to blame: whatever waits gets it at once, instead of one after the
     other finding out the same. After any other error the rows are written one by one, so that a bad one refuses no other.
     """
 
     def __init__(self, write: Callable[[Sequence[Row]], None]) -> None:
         self._write = write
         self._lock = Lock()
-        self._queue: list[_Entry[Row]] = []
-        self._is_writing = False
-        self._has_company = False  # the last group had more than one row
+        self._writer: _Writer[Row] | None = None
 
-    def put(self, row: Row) -> None:
-        """Return once the row is written, or raise what kept it from being written."""
-        entry = _Entry(row)
-        with self._lock:
-            self._queue.append(entry)
-            has_to_wait, self._is_writing = self._is_writing, True
-        if has_to_wait:
-            entry.turn.acquire()
-        if not entry.is_settled:
-            self._lead()
-        if entry.error is not None:
-            raise entry.error
+    def begin(self, row: Row, settled: Settled) -> None:
+        """Return at once; `settled` is called from the writing thread once the row is durable, or with what kept it from that."""
+        writer = self._writer
+        if writer is None or writer.process != os.getpid():  # after a fork the thread is the parent's
+            writer = self._opened()
+        writer.waiting.put((row, settled))
 
-    def _lead(self) -> None:
-        """Write what waits, the caller's own row among it; the next to write is called before anybody else goes on."""
-        if self._has_company:
-            time.sleep(_GATHER_SECONDS)
+    def _opened(self) -> "_Writer[Row]":
         with self._lock:
-            group, self._queue = self._queue[:GROUP_MAX], self._queue[GROUP_MAX:]
-            self._has_company = len(group) > 1
-        failure = InboxUnavailableError("The thread that wrote for this one was ended. Try again.")
+            if self._writer is None or self._writer.process != os.getpid():
+                self._writer = _Writer(self._write)
+            return self._writer
+
+    def close(self) -> None:
+        """End the thread once all that waits is settled; the next row starts another."""
+        with self._lock:
+            writer, self._writer = self._writer, None
+        if writer is not None and writer.process == os.getpid():
+            writer.waiting.put(None)
+            writer.thread.join()
+
+
+class _Writer(Generic[Row]):
+    """The thread, and what waits for it."""
+
+    def __init__(self, write: Callable[[Sequence[Row]], None]) -> None:
+        self.process = os.getpid()
+        self.waiting: SimpleQueue[tuple[Row, Settled] | None] = SimpleQueue()
+        self._write = write
+        self.thread = Thread(target=self._run, name="inbox", daemon=True)
+        self.thread.start()
+
+    def _run(self) -> None:
+        has_company = False  # the last group had more than one row
+        while (first := self.waiting.get()) is not None:
+            if has_company:
+                time.sleep(_GATHER_SECONDS)
+            group = [first, *self._more(GROUP_MAX - 1)]
+            has_company = len(group) > 1
+            self._settle(group)
+
+    def _more(self, limit: int) -> list[tuple[Row, Settled]]:
+        """What waits beside the first, without waiting for it."""
+        found: list[tuple[Row, Settled]] = []
+        with suppress(Empty):
+            while len(found) < limit:
+                entry = self.waiting.get_nowait()
+                if entry is None:
+                    self.waiting.put(None)  # the end, once all before it is settled
+                    break
+                found.append(entry)
+        return found
+
+    def _settle(self, group: Sequence[tuple[Row, Settled]]) -> None:
         try:
-            self._write_all(group)
+            self._write([row for row, _ in group])
         except InboxUnavailableError as error:
-            failure = error
-            with self._lock:
-                group, self._queue = group + self._queue, []
-        finally:
-            self._pass_on(group, failure)
-
-    def _write_all(self, group: Sequence[_Entry[Row]]) -> None:
-        try:
-            self._write([entry.row for entry in group])
-        except InboxUnavailableError:
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever went wrong has to reach the thread whose row it was
+            _tell([*group, *self._more(self.waiting.qsize())], error)
+        except Exception as error:  # noqa: BLE001 - whatever went wrong has to reach whose row it was
             if len(group) == 1:
-                group[0].error = error
+                _tell(group, error)
                 return
             for entry in group:
-                self._write_all([entry])
+                self._settle([entry])
         else:
-            for entry in group:
-                entry.is_written = True
+            _tell(group, None)
 
-    def _pass_on(self, group: Iterable[_Entry[Row]], failure: Exception) -> None:
-        for entry in group:
-            if not entry.is_written and entry.error is None:
-                entry.error = failure
-            entry.is_settled = True
-        with self._lock:
-            successor = self._queue[0] if self._queue else None
-            self._is_writing = successor is not None
-        if successor is not None:
-            successor.turn.release()
-        for entry in group:
-            entry.turn.release()
+
+def _tell(group: Sequence[tuple[Row, Settled]], error: Exception | None) -> None:
+    for _, settled in group:
+        try:
+            settled(error)
+        except Exception:  # the others still wait to hear
+            log.exception("settled_unheard")

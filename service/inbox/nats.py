@@ -21,7 +21,7 @@ from nats.js.errors import APIError, NoStreamResponseError, NotFoundError, Servi
 
 from service.inbox.envelope import UnknownEnvelopeError, seal, unseal
 from service.inbox.nats_link import PATIENCE_SECONDS, NatsLink, read_address
-from service.inbox.port import Batch, InboxState, Standing
+from service.inbox.port import Batch, Inbox, InboxState, Settled, Standing
 from service.model.errors import BodyTooLargeError, HoppError, InboxUnavailableError
 from service.model.events import Delivery
 
@@ -45,7 +45,7 @@ class ForeignStreamError(HoppError):
     """A stream of this name is there, and it is no inbox: name another one in HOPP_INBOX."""
 
 
-class NatsInbox:
+class NatsInbox(Inbox):
     """An inbox behind a nats:// URL."""
 
     def __init__(self, url: str, *, replicas: int = 1) -> None:
@@ -96,10 +96,10 @@ class NatsInbox:
             duplicate_window=_DUPLICATES_SECONDS,
         )
 
-    def append(self, delivery: Delivery) -> None:
-        """Keep one delivery on a majority of the replicas; raises BodyTooLargeError where no server takes so large a message."""
+    def begin(self, delivery: Delivery, settled: Settled) -> None:
+        """Keep one delivery on a majority of the replicas; settled with BodyTooLargeError where no server takes so large a message."""
         message = seal(delivery)
-        self._link.ask(lambda client: self._append(client, message, delivery.id))
+        self._link.begin(lambda client: self._append(client, message, delivery.id), settled)
 
     async def _append(self, client: Client, message: bytes, id_: str) -> None:
         if len(message) + _HEADER_BYTES > client.max_payload:

@@ -69,18 +69,27 @@ class NatsLink:
         self._is_up = asyncio.Event()
         self._down_since = 0.0
         self._last_error = "no answer"
+        self._is_said = False  # by a server
 
     def ask(self, question: Callable[[Client], Awaitable[Answer]]) -> Answer:
         """Await the question in the background; raises InboxUnavailableError where the cluster cannot answer it."""
-        try:
-            return asyncio.run_coroutine_threadsafe(self._ask(question), self._running_loop()).result()
-        except (nats.errors.Error, TimeoutError, OSError) as error:
-            reason = " ".join(str(error).split()) or self._last_error
-            message = (
-                f"The inbox {self.address.described} does not answer as it should ({reason}). Check its servers and HOPP_INBOX; "
-                "an inbox that is new is made by: python -m service migrate"
-            )
-            raise InboxUnavailableError(message) from error
+        return asyncio.run_coroutine_threadsafe(self._answer(question), self._running_loop()).result()
+
+    def begin(self, question: Callable[[Client], Awaitable[object]], settled: Callable[[Exception | None], None]) -> None:
+        """Ask without waiting: `settled` is called in the background's thread, with what `ask` would raise or with None."""
+
+        async def settle() -> None:
+            try:
+                await self._answer(question)
+            except asyncio.CancelledError:
+                settled(InboxUnavailableError(f"The connection to {self.address.described} was ended. Try again."))
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever went wrong has to reach who asked
+                settled(error)
+            else:
+                settled(None)
+
+        asyncio.run_coroutine_threadsafe(settle(), self._running_loop())
 
     def close(self) -> None:
         """End the connection and its thread; asking again begins anew."""
@@ -100,6 +109,17 @@ class NatsLink:
                 self._thread = Thread(target=self._loop.run_forever, name="nats", daemon=True)
                 self._thread.start()
             return self._loop
+
+    async def _answer(self, question: Callable[[Client], Awaitable[Answer]]) -> Answer:
+        try:
+            return await self._ask(question)
+        except (nats.errors.Error, TimeoutError, OSError) as error:
+            reason = " ".join(str(error).split()) or self._last_error
+            message = (
+                f"The inbox {self.address.described} does not answer as it should ({reason}). Check its servers and HOPP_INBOX; "
+                "an inbox that is new is made by: python -m service migrate"
+            )
+            raise InboxUnavailableError(message) from error
 
     async def _ask(self, question: Callable[[Client], Awaitable[Answer]]) -> Answer:
         client = await self._connected()
@@ -156,13 +176,17 @@ class NatsLink:
         await asyncio.gather(*others, return_exceptions=True)
 
     async def _remember(self, error: Exception) -> None:
-        self._last_error = str(error) or type(error).__name__
+        """A broken connection does not replace what a server said before it broke it, such as that it does not know us."""
+        is_said = isinstance(error, nats.errors.Error)
+        if is_said or not self._is_said:
+            self._last_error, self._is_said = str(error) or type(error).__name__, is_said
 
     async def _note_down(self) -> None:
         self._is_up.clear()
         self._down_since = asyncio.get_running_loop().time()
 
     async def _note_up(self) -> None:
+        self._is_said = False
         self._is_up.set()
 
 

@@ -1,18 +1,21 @@
 """What must every inbox offer?
 
 An inbox keeps raw deliveries between the web, which appends, and the worker, which takes batches. Both may be killed at
-any moment: `append` returns only once the delivery is durable, and a delivery leaves only through `Batch.done`, so the
-worst that can happen is that one is taken twice. Every method raises InboxUnavailableError where the inbox does not answer.
+any moment: a delivery is settled only once it is durable, and leaves only through `Batch.done`, so the worst that can
+happen is that one is taken twice. Every method raises InboxUnavailableError where the inbox does not answer.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, runtime_checkable
+from queue import SimpleQueue
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from service.model.errors import HoppError
 from service.model.events import Delivery
+
+Settled: TypeAlias = Callable[[Exception | None], None]
 
 
 class WorkerAlreadyRunningError(HoppError):
@@ -63,11 +66,20 @@ class Inbox(Protocol):
     def prepare(self) -> None:
         """Create what is missing on disk or in the database. May be called any number of times."""
 
-    def append(self, delivery: Delivery) -> None:
-        """Keep one delivery durably; callers in many threads share one sync.
+    def begin(self, delivery: Delivery, settled: Settled) -> None:
+        """Keep one delivery durably, without waiting for it; deliveries that come together share one sync.
 
-        Raises InboxUnavailableError where it may be tried again, BodyTooLargeError where that would help nobody.
+        `settled` is called once, from any thread: with None once the delivery is durable, with InboxUnavailableError where it may
+        be tried again, with BodyTooLargeError where that would help nobody. It must not wait for anything.
         """
+
+    def append(self, delivery: Delivery) -> None:
+        """Keep one delivery and return once it is durable; raises what else it is settled with."""
+        outcome: SimpleQueue[Exception | None] = SimpleQueue()
+        self.begin(delivery, outcome.put)
+        error = outcome.get()
+        if error is not None:
+            raise error
 
     def take(self, limit: int) -> AbstractContextManager[Batch]:
         """Hold up to `limit` deliveries, fewer where they are large, until the block ends; those not `done` by then wait again."""

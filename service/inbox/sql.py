@@ -19,7 +19,7 @@ from service.inbox import rows
 from service.inbox.appender import DRIVER_ERRORS, Appender
 from service.inbox.group import GroupCommit
 from service.inbox.packing import HEAD_BYTES, unpacked_bytes
-from service.inbox.port import Batch, InboxState, SourceWaiting, WorkerAlreadyRunningError
+from service.inbox.port import Batch, Inbox, InboxState, Settled, SourceWaiting, WorkerAlreadyRunningError
 from service.inbox.rows import delivery_of, inbox, row_of
 from service.model.errors import InboxUnavailableError
 from service.model.events import Delivery
@@ -27,6 +27,7 @@ from service.model.moments import from_us
 from service.store.database import Database, DatabaseUnavailableError
 
 _CANNOT_KEEP, _GIVES_NOTHING, _KEEPS_DONE = "cannot keep a delivery", "gives nothing out", "keeps what is done"
+_OF_THE_DATABASE = (*DRIVER_ERRORS, DatabaseUnavailableError)
 _PATIENCE_SECONDS = 8  # a server that is slower is told to an ESP as unavailable: most wait for ten or more
 _BATCH_BYTES = 8_000_000  # of bodies, unpacked: some 20,000 events
 _READ_ALONG_BYTES = 16_384  # a larger body is read only once it is known to fit
@@ -34,7 +35,7 @@ _ASKED_AT_FIRST = 1_000  # deliveries
 _LOOKED_AT = 10_000  # of the deliveries that wait, for how much waits of each source
 
 
-class SqlInbox:
+class SqlInbox(Inbox):
     """An inbox behind a database URL."""
 
     def __init__(self, url: str) -> None:
@@ -49,10 +50,9 @@ class SqlInbox:
         with self._database.write() as connection:
             rows.metadata.create_all(connection)
 
-    def append(self, delivery: Delivery) -> None:
-        """Keep one delivery durably; callers in many threads share one sync."""
-        with _answering(self._database, _CANNOT_KEEP):
-            self._group.put(row_of(delivery))
+    def begin(self, delivery: Delivery, settled: Settled) -> None:
+        """Keep one delivery durably; deliveries that come together share one sync."""
+        self._group.begin(row_of(delivery), lambda error: settled(error and _explained(self._database, _CANNOT_KEEP, error)))
 
     @contextmanager
     def take(self, limit: int) -> Iterator[Batch]:
@@ -126,6 +126,7 @@ class SqlInbox:
 
     def close(self) -> None:
         """Give back files and connections."""
+        self._group.close()
         self._appender.close()
         self._database.close()
         if self._worker_lock is not None:
@@ -219,8 +220,12 @@ def _answering(database: Database, otherwise: str) -> Iterator[None]:
     """Whatever keeps the inbox from answering becomes the one error that everybody else knows."""
     try:
         yield
-    except (*DRIVER_ERRORS, DatabaseUnavailableError) as error:
+    except _OF_THE_DATABASE as error:
         raise _unavailable(database, otherwise, error) from error
+
+
+def _explained(database: Database, otherwise: str, error: Exception) -> Exception:
+    return _unavailable(database, otherwise, error) if isinstance(error, _OF_THE_DATABASE) else error
 
 
 def _unavailable(database: Database, otherwise: str, error: Exception) -> InboxUnavailableError:

@@ -1,6 +1,7 @@
 """What does an error answer say? What is wrong and what to do, as an RFC 9457 problem document, and never an address."""
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 
@@ -43,6 +44,12 @@ EXPLANATIONS: Mapping[int, str] = {
 def title_of(status: int) -> str:
     """The name of a status."""
     return _TITLES.get(status) or HTTPStatus(status).phrase
+
+
+@cache
+def status_line(status: int) -> str:
+    """The status as it stands in the first line of an answer."""
+    return f"{status} {title_of(status)}"
 
 
 def problem(status: int, detail: str = "", *, headers: Mapping[str, str] | None = None, **extra: object) -> Response:

@@ -4,7 +4,7 @@ Nothing is parsed here. The way of a post: find the source, read the body, verif
 inbox, and only then answer 2xx.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from difflib import get_close_matches
@@ -25,6 +25,7 @@ from service.web.answers import Answer, refusal
 from service.web.bodies import BrokenBodyError, UnknownEncodingError, read_body
 from service.web.delivery_ids import delivery_id
 from service.web.doors import Door, open_doors
+from service.web.plain import PlainHead
 from service.web.problems import RETRY_SECONDS
 from service.web.refusals import Refusals
 
@@ -148,12 +149,52 @@ class Receiver:
         except RemoteUnavailableError as error:
             log.warning("certificate_unavailable", source=door.source.name, reason=str(error))
             return self._answer_unavailable(door)
+        found = self._admit(door, asked, verification, received_at, remote)
+        if isinstance(found, Answer):
+            return found
+        return self._answer_settled(door, found, self._keep(found), len(asked.body), started)
+
+    def _keep(self, delivery: Delivery) -> Exception | None:
+        try:
+            self._hopp.inbox.append(delivery)
+        except Exception as error:  # noqa: BLE001 - whatever it is becomes an answer
+            return error
+        return None
+
+    def begin(self, source: str, head: PlainHead, body: bytes, remote: str, answered: Callable[[Answer], None]) -> bool:
+        """A plain post, without waiting for anything; False where that is not possible, and nothing was done.
+
+        `answered` is called once, from any thread and maybe at once.
+        """
+        started, door = perf_counter(), self._doors[source]
+        if len(body) > self._hopp.settings.body_limit_bytes:
+            return False
+        try:
+            asked = WebhookRequest(method="POST", url=door.asked_url(head.query), headers=head.headers, query=head.query, body=body)
+            received_at = self._hopp.now()
+            verification = _verified(door, asked, received_at)
+            if isinstance(verification, NeedsCertificate):
+                return False
+            found = self._admit(door, asked, verification, received_at, remote)
+            if isinstance(found, Answer):
+                answered(found)
+            else:
+                self._hopp.inbox.begin(found, lambda error: answered(self._answer_settled(door, found, error, len(body), started)))
+        except Exception:  # as in `receive`
+            log.exception("webhook_failed", source=source)
+            answered(self._answer_unavailable(door))
+        return True
+
+    def _admit(
+        self, door: Door, asked: WebhookRequest, verification: Accepted | Refused, received_at: datetime, remote: str
+    ) -> Answer | Delivery:
+        """What has to be kept of a post; its answer where that is nothing."""
         if isinstance(verification, Refused):
             return self._refuse(door, asked, verification, remote)
         handshake = self._handshake(door, asked) if asked.method == "POST" else None
         if handshake is not None:
             return handshake
-        delivery = Delivery(
+        return Delivery(
             id=delivery_id(received_at),
             source=door.source.name,
             esp=door.adapter.name,
@@ -163,17 +204,21 @@ class Receiver:
             headers=door.kept_headers(asked.headers),
             query=door.kept_query(asked.query),
         )
-        try:
-            self._hopp.inbox.append(delivery)
-        except InboxUnavailableError as error:
-            log.warning("inbox_unavailable", source=door.source.name, reason=str(error))
-            return self._answer_unavailable(door)
-        except BodyTooLargeError as error:
+
+    def _answer_settled(self, door: Door, delivery: Delivery, error: Exception | None, size: int, started: float) -> Answer:
+        """What an ESP hears once its post is kept, or is not."""
+        if error is None:
+            door.accepted.inc()
+            door.accepted_bytes.inc(size)
+            self._metrics.webhook_seconds.observe(perf_counter() - started)
+            return Answer(status=door.adapter.answers.accepted, body=f'{{"id":"{delivery.id}"}}\n', content_type="application/json")
+        if isinstance(error, BodyTooLargeError):
             return self._answer_unread(door, error)
-        door.accepted.inc()
-        door.accepted_bytes.inc(len(asked.body))
-        self._metrics.webhook_seconds.observe(perf_counter() - started)
-        return Answer(status=door.adapter.answers.accepted, body=f'{{"id":"{delivery.id}"}}\n', content_type="application/json")
+        if isinstance(error, InboxUnavailableError):
+            log.warning("inbox_unavailable", source=door.source.name, reason=str(error))
+        else:
+            log.error("webhook_failed", source=door.source.name, exc_info=error)
+        return self._answer_unavailable(door)
 
     def _verify(self, door: Door, asked: WebhookRequest, now: datetime) -> Accepted | Refused:
         """Verify, fetching a certificate at most once; raises RemoteUnavailableError where it cannot be had."""
@@ -215,6 +260,9 @@ def _verified(door: Door, asked: WebhookRequest, now: datetime) -> Verification:
 
 
 def _shake(handshake: Handshake) -> Answer:
+    """What the adapter says; raises ValueError where a header would say more than one line."""
+    if not all(value.isprintable() for value in handshake.headers.values()):
+        raise ValueError("A header of the answer holds a control character.")
     return Answer(status=handshake.status, body=handshake.body, content_type=handshake.content_type, headers=dict(handshake.headers))
 
 

@@ -1,38 +1,48 @@
-"""How do slow senders keep nobody else waiting?
+"""How do slow senders keep nobody else waiting, and how do posts cost less than a thread for each?
 
 gunicorn's threads read a request while its sender still sends: as many slow senders as there are threads, and nobody is
-served. Here the one loop that waits for all connections gathers each request first, and a thread gets it once it is whole.
+served. Here the one loop that waits for all connections gathers each request first. A plain post to a source it hands
+to the gate itself, and answers it once it is kept; for anything else a thread runs the application, on a whole request.
 """
 
-import re
 import socket
 import time
+from collections import deque
 from contextlib import suppress
 from errno import EAGAIN, ECONNABORTED, EWOULDBLOCK
 from functools import partial
 from selectors import EVENT_READ
 from typing import Any
 
-from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-untyped]  # it ships no types
+from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]  # it ships no types
+
+from service.web.answers import Answer
+from service.web.connection import GATHERED_BYTES, Connection
+from service.web.gate import Gate
+from service.web.plain import MAX_BODY_BYTES, write_answer
 
 REQUEST_SECONDS = 20.0  # from the first byte of a request, or from the opening of a connection, until it is whole
 LARGE_SECONDS = 60.0  # the same, from when a thread has a request that it has to go on reading
-GATHERED_BYTES = 262_144  # a larger request is gathered so far, and a thread reads the rest
-_PIECE_BYTES = 65_536
-_HEAD_END = b"\r\n\r\n"
-_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,18})[ \t]*\r\n", re.IGNORECASE)
-_CHUNKED = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
-_EXPECTS = re.compile(rb"\r\nexpect:[ \t]*100-continue[ \t]*(?=\r\n)", re.IGNORECASE)
-_GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
-_TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+LINGER_SECONDS = 2.0  # from our end of a connection until the sender's; then it is cut
 
 
 class GatheringWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
-    """gunicorn's worker with threads, but for who reads the requests."""
+    """gunicorn's worker with threads, but for who reads the requests, and who takes in the posts."""
 
     def __init__(self, *given: Any) -> None:  # noqa: ANN401 - what gunicorn hands in
         super().__init__(*given)
-        self._read_on: dict[_Connection, float] = {}  # connections that a thread reads on from, and until when it may
+        self._gate: Gate | None = None
+        self._read_on: dict[Connection, float] = {}  # connections that a thread reads on from, and until when it may
+        self._lingering: deque[Connection] = deque()
+        self._answers: deque[tuple[Connection, Answer]] = deque()
+        self._is_called = False  # to send the answers
+
+    def run(self) -> None:
+        """Serve until told to stop."""
+        behind = getattr(self.wsgi, "wsgi_app", None)  # where Flask keeps what stands before it
+        if isinstance(behind, Gate) and not self.cfg.accesslog:  # only gunicorn's own way writes that
+            self._gate = behind
+        super().run()
 
     def accept(self, listener: Any) -> None:  # noqa: ANN401 - gunicorn's own socket
         """Take a connection and begin to gather its first request."""
@@ -46,13 +56,14 @@ class GatheringWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no 
                 raise
             return
         self.nr_conns += 1
-        connection = _Connection(self.cfg, client, address, listener.getsockname())
+        connection = Connection(self.cfg, client, address, listener.getsockname())
+        connection.linger = partial(self._linger, connection)
         connection.init()
         client.settimeout(0)
         self._gather(connection)
 
     def on_client_socket_readable(self, conn: Any, client: Any) -> None:  # noqa: ANN401
-        """A kept connection begins its next request."""
+        """A connection that a thread has served begins its next request."""
         if self.cfg.is_ssl:
             super().on_client_socket_readable(conn, client)
             return
@@ -60,34 +71,117 @@ class GatheringWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no 
         self.keepalived_conns.remove(conn)
         self._gather(conn)
 
-    def _gather(self, connection: "_Connection", _readable: object = None) -> None:
-        if connection.read():
-            self._stop_waiting(connection)
+    def _gather(self, connection: Connection, _readable: object = None) -> None:
+        """Take what has come of a request, and see to it once it is whole."""
+        if connection.is_answered_later:  # the sender does not wait for the answer: it has to
+            self._stop_listening(connection)
+        elif connection.read():
+            self._leave_line(connection)
             if connection.is_gone:
                 self._drop(connection)
-            else:
+            elif not self._take_in(connection):
+                self._stop_listening(connection)
                 if len(connection.received) >= GATHERED_BYTES:
                     self._read_on[connection] = time.monotonic() + LARGE_SECONDS
                 connection.hand_over()
                 self.enqueue_req(connection)
-        elif not connection.is_waiting:
-            connection.is_waiting = True
-            connection.timeout = time.monotonic() + REQUEST_SECONDS
-            self.pending_conns.append(connection)
+        elif connection.line is not self.pending_conns:
+            self._leave_line(connection)
+            self._join_line(connection, self.pending_conns, REQUEST_SECONDS)
+
+    def _take_in(self, connection: Connection) -> bool:
+        """Give a plain post to the gate; False where a thread has to see to the request."""
+        head = connection.plain_head
+        if self._gate is None or head is None or head.body_bytes > MAX_BODY_BYTES or connection.holds_more:
+            return False
+        connection.is_answered_later = True
+        if not self._gate.begin(head, connection.body, connection.remote, partial(self._answer_later, connection)):
+            connection.is_answered_later = False
+            return False
+        self.nr += 1
+        if self.nr >= self.max_requests:  # gunicorn's own setting; it starts another worker
+            self.alive = False
+        return True
+
+    def _answer_later(self, connection: Connection, answer: Answer) -> None:
+        """From any thread: the loop sends it, together with all others that are there by then."""
+        self._answers.append((connection, answer))
+        if not self._is_called:
+            self._is_called = True
+            self.method_queue.defer(self._send_answers)
+
+    def _send_answers(self) -> None:
+        self._is_called = False  # before the last look: what comes after that look calls again
+        while self._answers:
+            self._send(*self._answers.popleft())
+
+    def _send(self, connection: Connection, answer: Answer) -> None:
+        is_kept = connection.keeps_open and self.alive and len(self.keepalived_conns) < self.max_keepalived
+        written = write_answer(answer, is_kept=is_kept)
+        connection.forget()
+        try:
+            is_sent = connection.sock.send(written) == len(written)
+        except OSError:
+            is_sent = False
+        if not is_sent:  # nobody reads there any more
+            self._drop(connection)
+        elif is_kept:
+            self._join_line(connection, self.keepalived_conns, self.cfg.keepalive)
+        else:
+            self._stop_listening(connection)
+            self.nr_conns -= 1
+            connection.close(graceful=True)
+
+    def _join_line(self, connection: Connection, line: "deque[Connection]", seconds: float) -> None:
+        """Wait for what comes next, no longer than so; everybody in a line waits equally long, so it is in order."""
+        connection.timeout = time.monotonic() + seconds
+        connection.line = line
+        line.append(connection)
+        if not connection.is_listened_to:
+            connection.is_listened_to = True
             self.poller.register(connection.sock, EVENT_READ, partial(self._gather, connection))
 
-    def _stop_waiting(self, connection: "_Connection") -> None:
-        if connection.is_waiting:
-            connection.is_waiting = False
-            self.pending_conns.remove(connection)
+    def _leave_line(self, connection: Connection) -> None:
+        if connection.line is not None:
+            connection.line.remove(connection)
+            connection.line = None
+
+    def _stop_listening(self, connection: Connection) -> None:
+        if connection.is_listened_to:
+            connection.is_listened_to = False
             self.poller.unregister(connection.sock)
 
-    def _drop(self, connection: "_Connection") -> None:
+    def _drop(self, connection: Connection) -> None:
+        self._stop_listening(connection)
+        self.nr_conns -= 1
+        connection.close()
+
+    def _linger(self, connection: Connection) -> None:
+        """End our side, and wait in the loop for the sender's end, so that it can read the whole answer (RFC 9112, section 9.6)."""
+        try:
+            connection.sock.shutdown(socket.SHUT_WR)
+            connection.sock.settimeout(0)
+        except OSError:
+            connection.close()
+            return
+        connection.forget()
+        connection.timeout = time.monotonic() + LINGER_SECONDS
+        self.nr_conns += 1  # gunicorn has counted it out
+        self._lingering.append(connection)
+        self.poller.register(connection.sock, EVENT_READ, partial(self._see_out, connection))
+
+    def _see_out(self, connection: Connection, _readable: object = None) -> None:
+        if connection.drain():
+            self._cut(connection)
+
+    def _cut(self, connection: Connection) -> None:
+        self._lingering.remove(connection)
+        self.poller.unregister(connection.sock)
         self.nr_conns -= 1
         connection.close()
 
     def murder_pending(self) -> None:
-        """End the requests that were not whole in time."""
+        """End the requests that were not whole in time, and the connections whose senders do not go."""
         now = time.monotonic()
         for connection in [connection for connection, until in self._read_on.items() if until <= now]:
             del self._read_on[connection]
@@ -95,9 +189,11 @@ class GatheringWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no 
                 connection.sock.shutdown(socket.SHUT_RD)  # the thread reads an end
         while self.pending_conns and self.pending_conns[0].timeout <= now:
             connection = self.pending_conns[0]
-            self._stop_waiting(connection)
+            self._leave_line(connection)
             connection.refuse()
             self._drop(connection)
+        while self._lingering and self._lingering[0].timeout <= now:
+            self._cut(self._lingering[0])
 
     def finish_request(self, conn: Any, fs: Any) -> None:  # noqa: ANN401
         """A thread is done with a connection."""
@@ -113,77 +209,3 @@ class GatheringWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no 
         in_order = sorted(self.pending_conns, key=lambda connection: connection.timeout)
         self.pending_conns.clear()
         self.pending_conns.extend(in_order)
-
-
-class _Connection(TConn):  # type: ignore[misc]  # gunicorn ships no types
-    """A connection, and what of its next request has come."""
-
-    def __init__(self, *given: Any) -> None:  # noqa: ANN401 - what gunicorn hands in
-        super().__init__(*given)
-        self.is_waiting = False
-        self.is_gone = False
-        self._forget()
-
-    def _forget(self) -> None:
-        """The next request begins."""
-        self.received = bytearray()
-        self._searched_bytes = 0
-        self._head_bytes = 0  # 0: not all there
-        self._body_bytes = 0
-        self._is_chunked = False
-
-    def read(self) -> bool:
-        """Take what has come; True once there is nothing to wait for: the request is whole, or nobody is there any more."""
-        try:
-            while not self._is_whole():
-                piece = self.sock.recv(_PIECE_BYTES)
-                if not piece:
-                    self.is_gone = True
-                    return True
-                self.received += piece
-        except BlockingIOError:
-            return False
-        except OSError:
-            self.is_gone = True
-        return True
-
-    def _is_whole(self) -> bool:
-        """Whether a thread would not have to wait for it; so is what the parser will refuse at once."""
-        received = self.received
-        if len(received) >= GATHERED_BYTES:
-            return True
-        if not self._head_bytes and not self._read_head():
-            return False
-        if self._is_chunked:
-            return len(received) > self._head_bytes and received.endswith(_HEAD_END)  # so ends the last chunk, with trailers or without
-        return len(received) >= self._head_bytes + self._body_bytes
-
-    def _read_head(self) -> bool:
-        """Note how the request goes on, once its head is there; nothing is searched twice, however small the pieces are."""
-        received = self.received
-        end = received.find(_HEAD_END, self._searched_bytes)
-        if end < 0:
-            self._searched_bytes = max(len(received) - len(_HEAD_END) + 1, 0)
-            return False
-        head = bytes(received[: end + len(_HEAD_END)])
-        expects = _EXPECTS.search(head)
-        if expects:
-            del received[expects.start() : expects.end()]  # answered here, so the parser need not know
-            head = head[: expects.start()] + head[expects.end() :]
-            self.sock.send(_GO_ON)
-        length = _LENGTH.search(head)
-        self._head_bytes = len(head)
-        self._body_bytes = int(length[1]) if length else 0
-        self._is_chunked = _CHUNKED.search(head) is not None
-        return True
-
-    def hand_over(self) -> None:
-        """Give what was gathered to the parser, which reads it before it asks the socket."""
-        self.parser.unreader.unread(bytes(self.received))
-        self._forget()
-
-    def refuse(self) -> None:
-        """Tell a sender that was too slow; one that never sent anything waits for no answer."""
-        if self.received:
-            with suppress(OSError):
-                self.sock.send(_TOO_SLOW)

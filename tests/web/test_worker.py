@@ -21,7 +21,7 @@ def app(environ, start_response):
 """
 _CONFIG = """
 from service.web import worker
-worker.REQUEST_SECONDS = worker.LARGE_SECONDS = {seconds}
+worker.REQUEST_SECONDS = worker.LARGE_SECONDS = worker.LINGER_SECONDS = {seconds}
 worker_class = "service.web.worker.GatheringWorker"
 threads = {threads}
 bind = "127.0.0.1:{port}"
@@ -154,6 +154,23 @@ def test_a_sender_that_goes_away_half_way_is_forgotten(hasty: _Server) -> None:
     with closing(hasty.open()) as connection:
         connection.sendall(_post(b"quick"))
         assert _answer(connection, 5) == (200, b"quick")
+
+
+def test_senders_that_end_the_connection_and_do_not_go_keep_nobody_waiting(server: _Server) -> None:
+    with ExitStack() as stack:
+        for _ in range(20):  # each would hold up the loop for two seconds
+            connection = stack.enter_context(closing(server.open()))
+            connection.sendall(_post(b"body", "Connection: close"))
+            assert _answer(connection, 4) == (200, b"body")
+
+
+def test_a_sender_that_does_not_go_is_cut_off(hasty: _Server) -> None:
+    with closing(hasty.open()) as connection:
+        connection.sendall(_post(b"body", "Connection: close"))
+        assert _answer(connection, 4) == (200, b"body")
+        with pytest.raises(OSError, match=r"reset|pipe"):  # noqa: PT012 - the first piece tells the other side, the second hears of it
+            while True:
+                connection.sendall(b"more")
 
 
 def test_a_stop_finishes_what_was_begun_and_waits_for_nothing_else(tmp_path: Path) -> None:
