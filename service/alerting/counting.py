@@ -91,12 +91,13 @@ def fold(history: History, attempts: Iterable[Attempt], warm_days: int) -> tuple
     replaced = _replaced(ordered)
     counted: list[tuple[Attempt, Cell]] = []
     delivered_us, hard_us, newest = history
+    warm_us = warm_days * DAY_US
     for item in ordered:
-        newest = item.order
-        if item.key in replaced:
+        newest = item[:3]
+        if replaced and item.key in replaced:
             counted.append((item, Cell.REPLACED))
             continue
-        counted.append((item, _cell(item, delivered_us, hard_us, warm_days * DAY_US)))
+        counted.append((item, _cell(item, delivered_us, hard_us, warm_us)))
         if item.rank == _DELIVERED_RANK:
             delivered_us = item.occurred_us
         elif item.is_hard:
@@ -106,6 +107,8 @@ def fold(history: History, attempts: Iterable[Attempt], warm_days: int) -> tuple
 
 def _replaced(ordered: Sequence[Attempt]) -> set[bytes]:
     """Keys of deliveries whose own message came back later."""
+    if len(ordered) == 1:  # nearly always: one mail to one person
+        return set()
     last_return = {item.message_id: item.order for item in ordered if item.is_async and item.message_id is not None}
     if not last_return:
         return set()

@@ -12,6 +12,7 @@ from enum import StrEnum
 from service.alerting.decision import Counts, Decision, Reason, decide
 from service.alerting.policy import Policy
 from service.model.moments import DAY_US, HOUR_US, SECOND_US
+from service.model.values import passing
 from service.model.words import AlertState, DomainClass, Severity
 
 
@@ -50,7 +51,7 @@ class Finding:
         return self.decision.fires
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@passing(frozen=True, slots=True, kw_only=True)
 class Recovery:
     """Whether a domain takes mail again. Zero means never."""
 
@@ -62,13 +63,8 @@ class Recovery:
         """The state after a batch: its newest hard bounce (0 = none), its deliveries, its newest attempt."""
         last_hard_us = max(self.last_hard_us, hard_us)
         kept = self.delivered_since_hard if last_hard_us == self.last_hard_us else 0
-        newer = sum(moment > last_hard_us for moment in delivered_us)
-        return replace(
-            self,
-            last_hard_us=last_hard_us,
-            delivered_since_hard=kept + newer,
-            last_attempt_us=max(self.last_attempt_us, attempt_us),
-        )
+        newer = sum([moment > last_hard_us for moment in delivered_us])
+        return Recovery(last_hard_us=last_hard_us, delivered_since_hard=kept + newer, last_attempt_us=max(self.last_attempt_us, attempt_us))
 
 
 def judge(view: DomainView, policy: Policy, *, e_min: float) -> Finding:

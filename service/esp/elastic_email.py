@@ -7,16 +7,16 @@ text without a zone. That newer accounts post is not confirmed. Facts: Elastic E
 import re
 from collections.abc import Iterator
 from datetime import datetime
-from urllib.parse import parse_qsl
 
 from service.esp_kit import jsontext
 from service.esp_kit.adapter import Adapter, Capabilities, Handshake, SourceTrust, WebhookRequest
 from service.esp_kit.addresses import address_of
 from service.esp_kit.dates import moment_of
 from service.esp_kit.flat import read_flat
-from service.esp_kit.forms import first_values
+from service.esp_kit.forms import fields_in, first_values
 from service.esp_kit.identity import identity_of
-from service.esp_kit.jsontext import JsonObject, clean_text, text
+from service.esp_kit.jsontext import JsonObject, text
+from service.esp_kit.proof import as_bytes
 from service.esp_kit.reading import event_type_in, read_items
 from service.esp_kit.sign import BASIC
 from service.esp_kit.verify_static import STATIC_SCHEMES, checked
@@ -74,11 +74,9 @@ def _without_address(body: bytes) -> bytes:
 
 
 def _parameters(query: str) -> dict[str, object]:
-    try:
-        fields = parse_qsl(query, keep_blank_values=True, max_num_fields=_MAX_FIELDS)
-    except ValueError as error:
-        raise UnreadableError(f"the query has more than {_MAX_FIELDS} parameters") from error
-    return {name.lower(): value for name, value in first_values([(clean_text(name), clean_text(value)) for name, value in fields]).items()}
+    if query.count("&") >= _MAX_FIELDS:
+        raise UnreadableError(f"the query has more than {_MAX_FIELDS} parameters")
+    return {name.lower(): value for name, value in first_values(fields_in(as_bytes(query))).items()}
 
 
 def _shake(request: WebhookRequest, trust: SourceTrust) -> Handshake | None:

@@ -78,7 +78,7 @@ def _event_of(item: JsonObject) -> Event:
     reply = read_reply(fields.get("diagnostic"), code=fields.get("smtp_code"), enhanced=fields.get("enhanced_status_code"))
     fields |= {"smtp_code": reply.smtp_code, "enhanced_status_code": reply.enhanced_status_code}
     fields.setdefault("smtp_stage", reply.smtp_stage)
-    fields.setdefault("esp", "generic")
+    fields["esp"] = fields.get("esp") or "generic"  # as good as absent where it is empty
     return Event(**fields, identity=_identity(fields))
 
 

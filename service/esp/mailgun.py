@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import NamedTuple
 from urllib.parse import urlencode
 
 from service.esp_kit import forms, jsontext
@@ -27,6 +26,7 @@ from service.esp_kit.verify_hmac import verify_token
 from service.esp_kit.verify_static import checked
 from service.model.errors import UnreadableError
 from service.model.events import Delivery, Event, OneTimeProof, Parsed
+from service.model.values import passing
 from service.model.words import EventKind, Phase, ReportedType
 
 # Posts are retried for 8 hours, and whether a retry is signed anew is said nowhere; what stops a replay inside the window is that a token
@@ -65,7 +65,8 @@ _LEGACY_NAMES = (
 _LEGACY_FIELDS = frozenset(_LEGACY_NAMES.split())
 
 
-class _Posted(NamedTuple):
+@passing(frozen=True, slots=True)
+class _Posted:
     """A body taken apart: the proof it carries and the event."""
 
     timestamp: str
@@ -104,12 +105,16 @@ def _take_apart(body: bytes, content_type: str) -> _Posted:
 
 
 def _from_json(payload: JsonObject) -> _Posted:
-    proofs = [proof for name in ("signature", "parent-signature") if (proof := mapping(payload, name))]
-    signed = {(text(proof, "timestamp") or "", text(proof, "token") or "") for proof in proofs}
+    signed: set[tuple[str, str]] = set()
+    signatures: list[str] = []
     # a sub-account's event is signed twice over the same time and token: once with its own key, once with the primary account's
+    for name in ("signature", "parent-signature"):
+        if proof := mapping(payload, name):
+            signed.add((text(proof, "timestamp") or "", text(proof, "token") or ""))
+            if signature := text(proof, "signature"):
+                signatures.append(signature)
     timestamp, token = signed.pop() if len(signed) == 1 else ("", "")
-    signatures = tuple([signature for proof in proofs if (signature := text(proof, "signature"))])
-    return _Posted(timestamp, token, signatures, mapping(payload, "event-data"))
+    return _Posted(timestamp, token, tuple(signatures), mapping(payload, "event-data"))
 
 
 def _from_form(fields: list[tuple[str, str]]) -> _Posted:
@@ -242,7 +247,7 @@ def _campaign(event: JsonObject) -> str | None:
 
 def _identity(event: JsonObject, event_id: str | None, message_id: str | None, occurred_at: datetime | None) -> tuple[str, ...]:
     if event_id is not None:
-        return identity_of("id", event_id, occurred_at and occurred_at.date())
+        return "id", event_id, str(occurred_at.date()) if occurred_at else ""
     return identity_of(text(event, "event"), message_id, occurred_at, text(event, "reason"), text(event, "url"))
 
 

@@ -24,39 +24,35 @@ def address_of(value: object) -> str | None:
     if written.endswith(">") and "<" in written:
         written = written[written.rindex("<") + 1 : -1].strip()
     lowered = written.lower()
-    if _is_plain(lowered):
-        return lowered if _is_short(lowered) else None
-    return _unusual(lowered)
+    return lowered if _is_plain(lowered) else _unusual(lowered)
 
 
 def addresses_in(value: object) -> tuple[str, ...]:
     """Every address of a header's list, in order, each once."""
     if not isinstance(value, str):
         return ()
-    if len(value) <= MAX_ADDRESS and _is_plain(lowered := value.lower()):  # nearly always: one address and nothing else
-        return (lowered,) if _is_short(lowered) else ()
+    if _is_plain(lowered := value.lower()):  # nearly always: one address and nothing else
+        return (lowered,)
     found = (address_of(part) for part in _BETWEEN.findall(value[:_MAX_LIST]))
     return tuple(dict.fromkeys(address for address in found if address))
 
 
 def _is_plain(lowered: str) -> bool:
-    return lowered.isascii() and _PLAIN.fullmatch(lowered) is not None and ".." not in lowered
+    return len(lowered) <= _MAX_DOMAIN and lowered.isascii() and _PLAIN.fullmatch(lowered) is not None and ".." not in lowered
 
 
 def _unusual(lowered: str) -> str | None:
-    """A quoted or non-ASCII local part, a domain in Unicode, a root dot at the end."""
+    """A quoted or non-ASCII local part, a domain in Unicode, a root dot at the end, or more letters than nearly all have."""
     local, _, domain_part = lowered.rpartition("@")
     local = unicodedata.normalize("NFC", local)
     quoted = len(local) > 1 and local[0] == local[-1] == '"'
     if not local or not local.isprintable() or (not quoted and not _BARE_LOCAL.fullmatch(local)):
         return None
     a_labels = _a_labels(domain_part)
+    if not a_labels or len(a_labels) > _MAX_DOMAIN:
+        return None
     address = f"{local}@{a_labels}"
-    return address if a_labels and _is_short(address) else None
-
-
-def _is_short(address: str) -> bool:
-    return len(address) <= MAX_ADDRESS and len(address) - address.rindex("@") - 1 <= _MAX_DOMAIN
+    return address if len(address) <= MAX_ADDRESS else None
 
 
 @lru_cache(maxsize=4_096)

@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 
 _NAMES = ("campaign", "hopp_campaign", "campaign_name", "campaign_id", "campaign-id")
+_NAMED = frozenset(_NAMES)
 
 
 def campaign_in(metadata: Mapping[str, str] | None) -> str | None:
     """The value of a metadata entry that is called campaign."""
-    if metadata:
-        for name in _NAMES:
-            if found := metadata.get(name):
-                return found
-    return None
+    if not metadata or _NAMED.isdisjoint(metadata):
+        return None
+    return next((found for name in _NAMES if (found := metadata.get(name))), None)

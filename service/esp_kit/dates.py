@@ -5,7 +5,7 @@ without a zone is UTC. Moments before 2000 or after 2099 are mistakes, and a mis
 """
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from service.model.moments import EPOCH
 
@@ -20,24 +20,23 @@ _NUMBER = re.compile(r"\d{1,20}(?:\.\d{1,20})?", re.ASCII)
 
 def moment_of(value: object) -> datetime | None:
     """The aware UTC moment that a number or text stands for."""
-    if isinstance(value, str):
-        return _moment_of_text(value.strip()) if len(value) <= _LONGEST_TEXT else None
-    if value is None or isinstance(value, bool) or not isinstance(value, int | float):
-        return None
+    if type(value) is not int and type(value) is not float:  # nor bool, which is a kind of int
+        return _moment_of_text(value.strip()) if isinstance(value, str) and len(value) <= _LONGEST_TEXT else None
     seconds = value / 1000 if value > _MILLISECONDS_FROM else value
     if not _EARLIEST_SECONDS <= seconds < _LATEST_SECONDS:
         return None
-    if isinstance(seconds, int):
-        return datetime.fromtimestamp(seconds, UTC)
-    return EPOCH + timedelta(microseconds=round(seconds * 1_000_000))  # fromtimestamp cuts where this rounds
+    if type(seconds) is not int:  # rounded here, for fromtimestamp rounds the fraction alone, which may differ in the seventh digit
+        seconds = round(seconds * 1_000_000) / 1_000_000
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _moment_of_text(written: str) -> datetime | None:
-    if _NUMBER.fullmatch(written):
-        return moment_of(float(written))
+    if "-" not in written and _NUMBER.fullmatch(written):  # most texts are dates, and a search costs more than a look for their dash
+        return moment_of(float(written) if "." in written else int(written))
     try:
         moment = datetime.fromisoformat(written)
-        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        if moment.tzinfo is not UTC:
+            moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):  # no date, or one whose zone leads out of the calendar
         return None
     return moment if _EARLIEST <= moment < _LATEST else None

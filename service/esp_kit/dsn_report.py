@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -190,7 +190,7 @@ def _reply(field: Group, paragraph: str) -> Reply:
     reply = read_reply(diagnostic) if untyped(diagnostic) else told
     stage = reply.smtp_stage or stage_of(stage_named_in(reply.diagnostic or "")) or told.smtp_stage
     enhanced = reply.enhanced_status_code if status is None or (status.endswith(".0.0") and reply.enhanced_status_code) else status
-    return reply._replace(enhanced_status_code=enhanced, smtp_stage=stage)
+    return replace(reply, enhanced_status_code=enhanced, smtp_stage=stage)
 
 
 def _reported(kind: EventKind, field: Group, reply: Reply) -> ReportedType | None:

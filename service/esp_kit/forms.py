@@ -1,27 +1,32 @@
 """Which fields does a posted form hold, urlencoded or multipart?"""
 
+import binascii
 import re
-from urllib.parse import parse_qsl
 
 from service.esp_kit.jsontext import clean_text
 from service.model.errors import UnreadableError
 
 _MAX_FIELDS = 1_000
 _MAX_HEAD = 2_000  # a part's headers; longer ones would make the search for its name slow
+_NO_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")  # stands for itself
 _BOUNDARY = re.compile(r'boundary="?([^";,\s]{1,200})')
-_PART_NAME = re.compile(rb'(?i)content-disposition:[^\r\n]*?;\s*name="([^"\r\n]*)"')
-_FILE_NAME = re.compile(rb"(?i)content-disposition:[^\r\n]*?;\s*filename\*?=")
+_PART_NAME = re.compile(rb'(?im)^content-disposition:[^\r\n]*?;\s*name="([^"\r\n]*)"')
+_FILE_NAME = re.compile(rb"(?im)^content-disposition:[^\r\n]*?;\s*filename\*?=")
 
 
 def read_form(body: bytes, content_type: str) -> list[tuple[str, str]]:
     """The fields in their order, repeated ones too; files of a multipart form are left out."""
     if content_type.lower().startswith("multipart/"):
         return _read_multipart(body, content_type)
-    try:
-        fields = parse_qsl(_unwrapped(body).decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=_MAX_FIELDS)
-    except ValueError as error:
-        raise UnreadableError(f"the form has more than {_MAX_FIELDS:,} fields") from error
-    return [(clean_text(name), clean_text(value)) for name, value in fields]
+    if body.count(b"&") >= _MAX_FIELDS:
+        raise UnreadableError(f"the form has more than {_MAX_FIELDS:,} fields")
+    return fields_in(_unwrapped(body))
+
+
+def fields_in(urlencoded: bytes) -> list[tuple[str, str]]:
+    """The fields of a form or of a query in their order, blank and repeated ones too."""
+    pairs = [field.partition(b"=") for field in urlencoded.split(b"&") if field]
+    return [(_decoded(_unquoted(name)), _decoded(_unquoted(value))) for name, _, value in pairs]
 
 
 def first_values(fields: list[tuple[str, str]]) -> dict[str, str]:
@@ -31,9 +36,18 @@ def first_values(fields: list[tuple[str, str]]) -> dict[str, str]:
 
 def _unwrapped(body: bytes) -> bytes:
     """The form without the blanks around its fields, which no sender writes and a file that it was saved to ends in."""
-    if b"\n" not in body or body.count(b"&") >= _MAX_FIELDS:
+    if b"\n" not in body:
         return body
     return b"&".join([field.strip() for field in body.split(b"&")])
+
+
+def _unquoted(written: bytes) -> bytes:
+    """A field without its escapes: quoted-printable is the same but for its sign, and is read far faster than `urllib` reads a form."""
+    spaced = written.replace(b"+", b" ")
+    if b"%" not in spaced:
+        return spaced
+    escaped = _NO_ESCAPE.sub(b"%25", spaced).replace(b"=", b"%3D")
+    return binascii.a2b_qp(escaped.replace(b"%", b"="))
 
 
 def _read_multipart(body: bytes, content_type: str) -> list[tuple[str, str]]:

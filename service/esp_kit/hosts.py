@@ -1,6 +1,7 @@
 """Which server does a text name: by its host name, by its address, or by both?"""
 
 import re
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import NamedTuple
 
@@ -8,6 +9,7 @@ _LONGEST = 512
 _LONGEST_NAME = 255
 _IN_BRACKETS = re.compile(r"[\[(](?:IPv6:)?([0-9A-Fa-f.:]{2,45})[\]),]")
 _NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,253}[A-Za-z0-9_])?(?=\.?(?:[\s\[(,;]|$))")
+_KEPT = 8_192  # the mail of a day meets the same few thousand servers again and again
 _PORT = re.compile(r":\d{1,5}$", re.ASCII)
 
 
@@ -37,7 +39,11 @@ def ip_of(written: object) -> str | None:
     """The address in `203.0.113.5`, `203.0.113.5:25`, `2001:db8::1` or `[2001:db8::1]:25`; None where it is none."""
     if not isinstance(written, str) or len(written) > _LONGEST or "%" in written:  # a scope is another machine's own
         return None
-    bare = written.strip()
+    return _ip_once(written.strip())
+
+
+@lru_cache(maxsize=_KEPT)
+def _ip_once(bare: str) -> str | None:
     if bare.startswith("[") and "]" in bare:
         bare = bare[1 : bare.index("]")]
     elif bare.count(":") == 1:

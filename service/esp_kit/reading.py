@@ -1,6 +1,6 @@
 """How do the items of one delivery become events, so that a bad one costs only itself?"""
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Iterator
 from itertools import islice
 
 import orjson
@@ -33,20 +33,26 @@ def read_items(
     """
     events: list[Event] = []
     problems: list[Problem] = []
-    for item in items:
-        room = MAX_EVENTS + 1 - len(events) - len(problems)
-        if not room:
-            break
-        try:
-            events.extend(islice(read(_object(item)), room))  # what came before an error stays
-        except (NotAnEventError, UnreadableError) as error:
-            problems.append(problem_with(item, error))
-    if len(events) + len(problems) > MAX_EVENTS:
-        problems = [*problems[:MAX_EVENTS], Problem(error=f"only the first {MAX_EVENTS:,} events were read")]
-        del events[MAX_EVENTS + 1 - len(problems) :]
-    names = [name(event) for event in events if event.kind is _OTHER]
-    unknown = {word for word in names if word is not None and word not in known}
+    unknown: set[str] = set()
+    stream = _read_each(items, read)
+    for found in islice(stream, MAX_EVENTS):
+        if not isinstance(found, Event):
+            problems.append(found)
+            continue
+        events.append(found)
+        if found.kind is _OTHER and (word := name(found)) is not None and word not in known:
+            unknown.add(word)
+    if next(stream, None) is not None:
+        problems.append(Problem(error=f"only the first {MAX_EVENTS:,} events were read"))
     return Parsed(events=tuple(events), problems=tuple(problems), unknown_kinds=tuple(sorted(unknown)))
+
+
+def _read_each(items: Iterable[object], read: Callable[[JsonObject], Iterable[Event]]) -> Iterator[Event | Problem]:
+    for item in items:
+        try:
+            yield from read(item if isinstance(item, dict) else _object_in(item))  # what came before an error stays
+        except (NotAnEventError, UnreadableError) as error:
+            yield problem_with(item, error)
 
 
 def lines_in(body: bytes) -> list[bytes]:
@@ -70,9 +76,7 @@ def problem_with(item: object, error: HoppError) -> Problem:
     return Problem(error=str(error), fragment=_beginning(item))
 
 
-def _object(item: object) -> JsonObject:
-    if isinstance(item, dict):
-        return item
+def _object_in(item: object) -> JsonObject:
     if isinstance(item, bytes):
         return jsontext.load_object(item)
     raise NotAnEventError("an event has to be a JSON object")

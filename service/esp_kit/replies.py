@@ -4,12 +4,15 @@ An ESP's own field wins; only what it does not tell is read from the text. The t
 """
 
 import re
-from typing import NamedTuple
+from functools import lru_cache
 
+from service.model.values import passing
 from service.model.words import SmtpStage
 
 MAX_DIAGNOSTIC = 4_096
 _LOWEST_CODE, _HIGHEST_CODE = 200, 599
+_SHORT = 32  # characters: most mail is taken with one of a few short answers; a longer one mostly names the mail, and comes once
+_SHORT_KEPT = 1_024
 
 # what most answers are: `550 5.1.1 …`
 _PLAIN = re.compile(r"([2-5]\d\d)[ -]([245]\.\d{1,3}\.\d{1,3})(?!\.?\d)")
@@ -50,7 +53,8 @@ _STAGES = {
 }
 
 
-class Reply(NamedTuple):
+@passing(frozen=True, slots=True)
+class Reply:
     """A server's answer and what could be read from it."""
 
     diagnostic: str | None
@@ -70,24 +74,26 @@ def read_reply(words: str | None, *, code: object = None, enhanced: object = Non
     if not words:
         return Reply(None, own_code, own_enhanced, own_stage)
     words = words[:MAX_DIAGNOSTIC]
-    if own_code is None or (own_enhanced is None and "." in words):
-        told_code, told_enhanced = _codes_in(words)
-        own_code, own_enhanced = own_code or told_code, own_enhanced or told_enhanced
-    return Reply(words, own_code, own_enhanced, own_stage or _stage_in(words))
+    if own_code is not None and (own_enhanced is not None or "." not in words):  # then the words have nothing to add but the stage
+        return Reply(words, own_code, own_enhanced, own_stage or _stage_in(words))
+    told = _told_once(words) if len(words) <= _SHORT else _told(words)
+    if own_code is None and own_enhanced is None and own_stage is None:
+        return told
+    return Reply(words, own_code or told.smtp_code, own_enhanced or told.enhanced_status_code, own_stage or told.smtp_stage)
 
 
 def smtp_code_of(value: object) -> int | None:
     """A reply code, 200-599, from an ESP's own field."""
     if isinstance(value, str) and len(value) == len("550") and value.isascii() and value.isdecimal():
         value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int):
+    if type(value) is not int:  # nor bool, which is a kind of int
         return None
     return value if _LOWEST_CODE <= value <= _HIGHEST_CODE else None
 
 
 def enhanced_code_of(value: object) -> str | None:
     """A `class.subject.detail` from an ESP's own field, without the words that may follow it."""
-    found = _ENHANCED_FIELD.match(value) if isinstance(value, str) else None
+    found = _ENHANCED_FIELD.match(value) if isinstance(value, str) and "." in value else None
     return found[1] if found else None
 
 
@@ -97,6 +103,13 @@ def stage_of(value: object) -> SmtpStage | None:
         return None
     found = _COMMAND.fullmatch(value[:MAX_DIAGNOSTIC].strip().lower())
     return _STAGES[found[1] or found[2]] if found else None
+
+
+def _told(words: str) -> Reply:
+    return Reply(words, *_codes_in(words), _stage_in(words))
+
+
+_told_once = lru_cache(maxsize=_SHORT_KEPT)(_told)
 
 
 def _codes_in(words: str) -> tuple[int | None, str | None]:

@@ -39,6 +39,13 @@ def test_line_that_is_no_event_says_why() -> None:
     assert wrong.fragment == '{"kind":"bounce"}'
 
 
+def test_empty_name_of_an_esp_is_as_good_as_none() -> None:
+    """Every row of an event names its ESP."""
+    imported = event_of_line({"kind": "delivered", "esp": ""})
+    assert isinstance(imported, Event)
+    assert imported.esp == "generic"
+
+
 def test_identity_is_the_esps_id_or_the_content() -> None:
     line = {"kind": "bounced", "esp": "acme", "occurred_at": 1767600000, "diagnostic": "550 no"}
     plain, other = event_of_line(line), event_of_line({**line, "diagnostic": "550 yes"})

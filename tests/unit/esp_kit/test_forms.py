@@ -1,10 +1,15 @@
 """Which fields does a posted form hold, urlencoded or multipart?"""
 
+from urllib.parse import parse_qsl
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from service.esp_kit.forms import first_values, read_form
 from service.model.errors import UnreadableError
 
+PIECES = ["a", "ü", "😀", "&", "=", "+", " ", "_", "\t", "%", "%4", "%zz", "%41", "%25", "%26", "%3D", "%0D%0A", "%C3%BC", "%c3", "%FF"]
 MULTIPART = 'multipart/form-data; boundary="b1"'
 
 
@@ -14,6 +19,11 @@ def part(name: str, value: str, more: str = "") -> bytes:
 
 def test_urlencoded_fields_keep_their_order_and_repetitions() -> None:
     assert read_form(b"a=1&b=%C3%BC+x&a=2&empty=", "") == [("a", "1"), ("b", "ü x"), ("a", "2"), ("empty", "")]
+
+
+@given(st.lists(st.sampled_from(PIECES)).map("".join))
+def test_fields_are_those_that_the_standard_library_reads(form: str) -> None:
+    assert read_form(form.encode(), "") == parse_qsl(form, keep_blank_values=True)
 
 
 def test_blanks_around_fields_belong_to_the_file_that_a_form_was_saved_to() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.esp_kit.replies import MAX_DIAGNOSTIC, enhanced_code_of, read_reply, smtp_code_of, stage_of
+from service.esp_kit.replies import MAX_DIAGNOSTIC, NO_REPLY, Reply, enhanced_code_of, read_reply, smtp_code_of, stage_of
 from service.model.words import SmtpStage
 
 
@@ -52,8 +52,8 @@ def test_own_fields_win_over_the_words() -> None:
 
 
 def test_own_fields_hold_without_words() -> None:
-    assert read_reply(None, code="550", enhanced="5.1.1", stage=".") == (None, 550, "5.1.1", SmtpStage.DOT)
-    assert read_reply("") == (None, None, None, None)
+    assert read_reply(None, code="550", enhanced="5.1.1", stage=".") == Reply(None, 550, "5.1.1", SmtpStage.DOT)
+    assert read_reply("") == NO_REPLY
 
 
 def test_words_stay_as_they_came_but_for_their_length() -> None:
