@@ -3,12 +3,11 @@
 import struct
 
 import orjson
-import zstandard
 
-from service.inbox.packing import pack, unpack
 from service.model.errors import HoppError
 from service.model.events import Delivery
 from service.model.moments import from_us, to_us
+from service.store.packing import UnreadableFrameError, pack, unpack
 
 _VERSION = 1
 _PREFIX = struct.Struct(">BI")
@@ -49,5 +48,5 @@ def unseal(message: bytes) -> Delivery:
         is_packed = header.pop("is_packed")
         body = unpack(message[start:]) if is_packed else message[start:]
         return Delivery(received_at=from_us(header.pop("received_us")), body=body, **header)
-    except (struct.error, ValueError, KeyError, TypeError, AttributeError, zstandard.ZstdError) as error:
+    except (struct.error, ValueError, KeyError, TypeError, AttributeError, UnreadableFrameError) as error:
         raise UnknownEnvelopeError(f"It cannot be read ({type(error).__name__}).") from error

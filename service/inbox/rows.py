@@ -5,9 +5,9 @@ from typing import Any
 import orjson
 from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, String, Table, Text
 
-from service.inbox.packing import pack, unpack
 from service.model.events import Delivery
 from service.model.moments import from_us, to_us
+from service.store.packing import pack, unpack
 
 Row = tuple[Any, ...]
 metadata = MetaData()

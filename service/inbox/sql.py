@@ -18,13 +18,13 @@ from sqlalchemy.exc import DBAPIError
 from service.inbox import rows
 from service.inbox.appender import DRIVER_ERRORS, Appender
 from service.inbox.group import GroupCommit
-from service.inbox.packing import HEAD_BYTES, unpacked_bytes
 from service.inbox.port import Batch, Inbox, InboxState, Settled, SourceWaiting, WorkerAlreadyRunningError
 from service.inbox.rows import delivery_of, inbox, row_of
 from service.model.errors import InboxUnavailableError
 from service.model.events import Delivery
 from service.model.moments import from_us
 from service.store.database import Database, DatabaseUnavailableError
+from service.store.packing import HEAD_BYTES, unpacked_bytes
 
 _CANNOT_KEEP, _GIVES_NOTHING, _KEEPS_DONE = "cannot keep a delivery", "gives nothing out", "keeps what is done"
 _OF_THE_DATABASE = (*DRIVER_ERRORS, DatabaseUnavailableError)

@@ -39,7 +39,7 @@ def update_domains(
         row = rows.get(domain) or DomainRow(domain_class="")
         gateway = change.gateway_by_host or row.gateway or change.gateway_by_words
         rows[domain] = DomainRow(
-            domain_class=book.domain_class(domain, gateway or None).value,
+            domain_class=str(book.domain_class(domain, gateway or None)),
             gateway=gateway,
             newest_hour=max(row.newest_hour, hour_of(change.newest_us)),
             recovery=row.recovery.after(hard_us=change.hard_us, delivered_us=tuple(change.delivered_us), attempt_us=change.newest_us),
@@ -59,8 +59,8 @@ def _domain_changes(new: Sequence[Incoming], cells: Mapping[bytes, Cell]) -> dic
         change = changes[labelled.domain]
         if labelled.is_gateway_by_host:
             change.gateway_by_host = labelled.gateway
-        else:
-            change.gateway_by_words = change.gateway_by_words or labelled.gateway
+        elif labelled.gateway and not change.gateway_by_words:
+            change.gateway_by_words = labelled.gateway
         change.newest_us = max(change.newest_us, occurred_us)
         if cell in DELIVERED_CELLS:
             change.delivered_us.append(occurred_us)
@@ -71,25 +71,22 @@ def _domain_changes(new: Sequence[Incoming], cells: Mapping[bytes, Cell]) -> dic
 
 
 def _learn_lags(connection: Connection, new: Sequence[Incoming]) -> dict[int, LagRow]:
-    lags = ingest.load_lags(connection)
     moved: dict[int, tuple[float, int, int, int, int]] = {}
     by_source: dict[int, list[Incoming]] = defaultdict(list)
     for item in new:
         by_source[item.source.id].append(item)
+    lags = ingest.load_lags(connection, by_source)
     for source_id, items in by_source.items():
         row = lags.get(source_id) or LagRow()
         delivered = [item for item in items if item.labelled.event.kind is EventKind.DELIVERED]
-        taught = learned(
-            row.log_lag_seconds,
-            (item.received_us - item.labelled.occurred_us for item in delivered if item.teaches_lag),
-        )
-        hard = sum(item.labelled.counts_as_hard for item in items)
+        taught = learned(row.log_lag_seconds, [item.received_us - item.labelled.occurred_us for item in delivered if item.teaches_lag])
+        hard = sum([item.labelled.counts_as_hard for item in items])
         moved[source_id] = (
             taught - row.log_lag_seconds,
             len(delivered),
             hard,
-            max(item.received_us for item in items),
-            max(item.labelled.occurred_us for item in items),
+            max([item.received_us for item in items]),
+            max([item.labelled.occurred_us for item in items]),
         )
         lags[source_id] = LagRow(
             log_lag_seconds=taught, delivered_count=row.delivered_count + len(delivered), hard_count=row.hard_count + hard

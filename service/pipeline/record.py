@@ -54,8 +54,7 @@ def keep(connection: Connection, batch: Sequence[Incoming], policy: Policy) -> R
     fresh_keys = kept.claim_event_keys(connection, {key: item.received_us for key, item in unique.items()})
     fresh = {key: item for key, item in reversed(unique.items()) if key in fresh_keys}
     new = tuple(fresh.values())
-    counted = count(connection, fresh, known_people, policy)
-    ids = _save_people(connection, new, known_people, counted)
+    counted, ids = _count_people(connection, fresh, known_people, policy)
     ingest.insert_events(connection, [_event_row(item, ids, counted.cells) for item in new])
     ingest.change_cells(connection, counted.corrected)
     return Recorded(
@@ -94,13 +93,18 @@ def _replies(new: Sequence[Incoming]) -> dict[ReplyKey, list[int]]:
     return counts
 
 
-def _save_people(connection: Connection, new: Sequence[Incoming], known: Mapping[str, RecipientRow], counted: Counted) -> dict[str, int]:
-    """Write what the batch says about people; returns the ids of all who are in it."""
-    ids = {address: row.id for address, row in known.items()}
-    unknown = {item.address for item in new if item.address and item.address not in known}
-    ids |= ingest.add_recipients(connection, {address: counted.recipients.get(address, RecipientRow()) for address in unknown})
+def _count_people(
+    connection: Connection, fresh: Mapping[bytes, Incoming], known: Mapping[str, RecipientRow], policy: Policy
+) -> tuple[Counted, dict[str, int]]:
+    """Count new events and write what they say about people; returns the ids of all who are in them, too."""
+    counted = count(connection, fresh, known, policy)
+    unknown = {item.address for item in fresh.values() if item.address and item.address not in known}
+    added = ingest.add_recipients(connection, {address: counted.recipients.get(address, RecipientRow()) for address in unknown})
+    if len(added) < len(unknown):  # another worker met them first, and has told what it knows of them
+        known = {**known, **ingest.lock_overtaken(connection, unknown - added.keys())}
+        counted = count(connection, fresh, known, policy)
     ingest.save_recipients(connection, [row for address, row in counted.recipients.items() if address in known])
-    return ids
+    return counted, {address: row.id for address, row in known.items()} | added
 
 
 def _event_row(item: Incoming, ids: Mapping[str, int], cells: Mapping[bytes, Cell]) -> tuple[object, ...]:

@@ -112,7 +112,8 @@ def _correct_domains(connection: Connection, changes: Sequence[Change], tools: T
     answers.correct_domains(connection, corrected)
     _correct_lags(connection, changes)
     fresh = {domain: _newly_hard(by_domain[domain]) for domain in rows}
-    schedule_checks(connection, fresh, rows, ingest.load_lags(connection), policy=tools.policy, now_us=now_us)
+    lags = ingest.load_lags(connection, {source_id for change in fresh.values() for source_id in change.hard_sources})
+    schedule_checks(connection, fresh, rows, lags, policy=tools.policy, now_us=now_us)
 
 
 def _corrected(connection: Connection, domain: str, row: DomainRow, found: Sequence[Change], labels: Labels) -> tuple[str, str, int, int]:

@@ -110,7 +110,7 @@ def load_addresses(connection: Connection, recipient_ids: Sequence[int]) -> list
 
 def lock_answers(connection: Connection, ids: Sequence[int]) -> list[StoredAnswer]:
     """These events as they are now; the rows are ours until the transaction ends."""
-    return [_answer(row) for row in bulk.select_in(connection, events, _COLUMNS, key="id", values=sorted(ids), lock=True)]
+    return [_answer(row) for row in bulk.select_in(connection, events, _COLUMNS, key="id", values=sorted(ids), lock=bulk.Lock.WAIT)]
 
 
 def save_labels(connection: Connection, labels: Mapping[int, LabelValues]) -> None:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-import zstandard
 from sqlalchemy import ColumnElement, Connection, func, select
 
 from service.model.events import Delivery
@@ -13,8 +12,9 @@ from service.model.moments import from_us
 from service.store import bulk
 from service.store.database import Database
 from service.store.ingest import SourceRow
+from service.store.packing import unpack
 from service.store.reading.paging import Order, read_parts
-from service.store.reading.received import received
+from service.store.reading.received import in_states, received
 from service.store.tables import deliveries, events, sources
 
 OLDEST_FIRST = Order(at=deliveries.c.received_us, id=deliveries.c.id, ascending=True)
@@ -72,7 +72,7 @@ def load_archived(database: Database, wanted: ArchiveFilter) -> Iterator[tuple[A
 
 def lock_states(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
     """The states of these deliveries; the rows are ours until the transaction ends."""
-    return dict(bulk.select_in(connection, deliveries, ("id", "state"), key="id", values=sorted(ids), lock=True))
+    return dict(bulk.select_in(connection, deliveries, ("id", "state"), key="id", values=sorted(ids), lock=bulk.Lock.WAIT))
 
 
 def save_outcomes(connection: Connection, outcomes: Sequence[tuple[str, Outcome]]) -> None:
@@ -97,7 +97,7 @@ def _archived(row: Any) -> Archived:  # noqa: ANN401 - a row's columns are known
         source=row.name,
         esp=row.esp,
         received_at=from_us(row.received_us),
-        body=zstandard.ZstdDecompressor().decompress(row.body),
+        body=unpack(row.body),
         content_type=row.content_type,
         headers=orjson.loads(row.headers),
         query=row.query,
@@ -112,4 +112,4 @@ def _archived(row: Any) -> Archived:  # noqa: ANN401 - a row's columns are known
 def _conditions(wanted: ArchiveFilter) -> list[ColumnElement[bool]]:
     span = received(deliveries, source=wanted.source, from_us=wanted.from_us, to_us=wanted.to_us)
     is_it = [] if wanted.delivery_id is None else [deliveries.c.id == wanted.delivery_id]
-    return [deliveries.c.state.in_(wanted.states), *is_it, *span]
+    return [*in_states(wanted.states), *is_it, *span]

@@ -6,16 +6,27 @@ PostgreSQL wait for each other in a circle.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from enum import Enum
 from functools import cache
 from typing import Any
 
 import orjson
+import psycopg
 from sqlalchemy import Column, Connection, Table
 from sqlalchemy.dialects import postgresql
 
 Row = tuple[Any, ...]
 _TYPE_NAMES = {"VARCHAR": "text", "BIGINT": "int8", "INTEGER": "int4", "SMALLINT": "int2", "BOOLEAN": "bool", "FLOAT": "float8"}
 _SQLITE_VALUES = 900  # below the smallest limit of variables that SQLite is built with
+_HOPE_FROM = 50  # rows: a savepoint costs as much as hope saves on so many
+_CAREFUL_TIMES = 20  # so that of what is written in vain no more than a twentieth stays behind
+
+
+class Lock(Enum):
+    """How rows become ours until the transaction ends; SQLite has one writer anyway."""
+
+    WAIT = "FOR UPDATE"
+    SKIP = "FOR UPDATE SKIP LOCKED"  # those that somebody else holds are left out
 
 
 def is_postgresql(connection: Connection) -> bool:
@@ -55,16 +66,53 @@ def upsert(connection: Connection, table: Table, columns: Sequence[str], rows: S
     return written
 
 
-def claim(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Row], *, returning: Sequence[str]) -> list[Row]:
-    """Insert those rows, given in key order, that are not there yet; returns these columns of theirs. PostgreSQL only."""
+def claim(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Row]) -> list[Any]:
+    """Insert those rows, given in key order, that are not there yet; returns their keys, the first column. PostgreSQL only.
+
+    Nearly always all are new, and an INSERT that may not meet a row costs the server a third less. It is tried first, unless it
+    failed a short while ago.
+    """
     if not rows:
         return []
+    if len(rows) >= _HOPE_FROM and _are_all_new(connection, table, columns, rows):
+        return [row[0] for row in rows]
     source = f"SELECT * FROM unnest({_array_marks(table, columns)})"  # noqa: S608 - names are our own
-    tail = f"ON CONFLICT DO NOTHING RETURNING {', '.join(returning)}"
+    tail = f"ON CONFLICT ({columns[0]}) DO NOTHING RETURNING {columns[0]}"
     cursor = _cursor(connection)
     cursor.execute(f"INSERT INTO {table.name} ({', '.join(columns)}) {source} {tail}", _arrays(table, columns, rows))
-    found: list[Row] = cursor.fetchall()
-    return found
+    return [row[0] for row in cursor.fetchall()]
+
+
+def _are_all_new(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Row]) -> bool:
+    """Insert all, or nothing where one is there."""
+    waits = connection.info.setdefault("claims", {})  # of this connection to the server: how often to be careful yet
+    if waits.get(table.name, 0) > 0:
+        waits[table.name] -= 1
+        return False
+    cursor = _cursor(connection)
+    cursor.execute("SAVEPOINT claimed")
+    try:
+        insert(connection, table, columns, rows)
+    except psycopg.errors.UniqueViolation:
+        cursor.execute("ROLLBACK TO SAVEPOINT claimed")
+        waits[table.name] = _CAREFUL_TIMES
+        return False
+    cursor.execute("RELEASE SAVEPOINT claimed")
+    return True
+
+
+def next_ids(connection: Connection, table: Table, count: int) -> list[int]:
+    """So many ids that no row of the table has or will get from somebody else, in order."""
+    cursor = _cursor(connection)
+    if is_postgresql(connection):
+        numbers = f"array_agg(nextval('{table.name}_id_seq'))"
+        cursor.execute(f"SELECT {numbers} FROM generate_series(1, %s)", (count,))  # noqa: S608 - names are our own
+        ids: list[int] = cursor.fetchone()[0]
+        return ids
+    cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table.name,))
+    newest = cursor.fetchone()
+    first = (newest[0] if newest else 0) + 1
+    return list(range(first, first + count))  # there is no other writer
 
 
 def update(connection: Connection, table: Table, key: str | Sequence[str], columns: Sequence[str], rows: Sequence[Row]) -> None:
@@ -93,10 +141,10 @@ def select_in(  # noqa: PLR0913 - a question has that many parts
     *,
     key: str,
     values: Sequence[Any],
-    lock: bool = False,
+    lock: Lock | None = None,
     within: tuple[str, int, int] | None = None,
 ) -> Iterator[Row]:
-    """Rows whose key is among the values; locked in key order where asked (SQLite has one writer anyway).
+    """Rows whose key is among the values; locked in key order where asked.
 
     `within` (a column, its least and greatest value) holds of all rows that are sought: PostgreSQL then leaves out partitions.
     """
@@ -105,7 +153,7 @@ def select_in(  # noqa: PLR0913 - a question has that many parts
     names = ", ".join(columns)
     cursor = _cursor(connection)
     if is_postgresql(connection):
-        tail = f" ORDER BY {key} FOR UPDATE" if lock else ""
+        tail = f" ORDER BY {key} {lock.value}" if lock else ""
         mark = _array_marks(table, [key])
         bounds = f" AND {within[0]} BETWEEN %s AND %s" if within else ""
         asked = (_array(_type_name(table.c[key]), values), *(within[1:] if within else ()))
@@ -132,6 +180,14 @@ def select_for(connection: Connection, table: Table, columns: Sequence[str], row
         fields = ", ".join(f"value ->> {number}" for number in range(len(columns)))
         wanted = f"SELECT {fields} FROM json_each(?)"  # noqa: S608 - the same
         cursor.execute(f"WITH wanted ({names}) AS ({wanted}) {query}", (orjson.dumps(rows).decode(),))
+    found: list[Row] = cursor.fetchall()
+    return found
+
+
+def ask(connection: Connection, statement: str, values: Row) -> list[Row]:
+    """What a statement finds, in the words of the driver: SQLAlchemy's own would take longer to make than to ask, for each batch."""
+    cursor = _cursor(connection)
+    cursor.execute(statement, values)
     found: list[Row] = cursor.fetchall()
     return found
 

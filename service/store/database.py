@@ -11,6 +11,7 @@ from threading import Lock
 from typing import Any
 
 import psycopg
+from psycopg.types.string import BytesBinaryDumper
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
@@ -141,7 +142,9 @@ def open_engine(url: URL, *, patience_seconds: int | None = None) -> Engine:
 def _open_postgres(url: URL, patience_seconds: int | None) -> Engine:
     pool: dict[str, Any] = {"pool_size": 4, "max_overflow": 8, "pool_pre_ping": True}
     if patience_seconds is None:
-        return create_engine(url, **pool)
+        engine = create_engine(url, **pool)
+        event.listen(engine, "connect", _prepare_postgres)
+        return engine
     # A server that went away without a word is noticed by the second of these while we send, by the third while we wait.
     limits = {
         "connect_timeout": str(patience_seconds),
@@ -154,8 +157,14 @@ def _open_postgres(url: URL, patience_seconds: int | None) -> Engine:
         connection.execute(f"SET statement_timeout = '{patience_seconds}s'")
         connection.commit()
 
+    event.listen(engine, "connect", _prepare_postgres)
     event.listen(engine, "connect", limit)
     return engine
+
+
+def _prepare_postgres(connection: psycopg.Connection[Any], _record: Any) -> None:  # noqa: ANN401 - SQLAlchemy's own type is private
+    """COPY takes bytes as they are: by default the driver asks of each, in Python, whether it is DBAPI's Binary."""
+    connection.adapters.register_dumper(None, BytesBinaryDumper)
 
 
 def _open_sqlite(url: URL) -> Engine:

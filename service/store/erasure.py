@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
-import zstandard
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, text, update
 
 from service.model.words import DeliveryState
 from service.store.archive import OLDEST_FIRST
 from service.store.database import Database
+from service.store.packing import pack, unpack
 from service.store.reading.paging import read_parts
 from service.store.tables import deliveries, events, recipients
 
@@ -22,7 +22,6 @@ _HAS_BODY = deliveries.c.state != DeliveryState.ERASED.value
 _AT_ONCE = 200  # bodies are held in memory
 _EVENTS_AT_ONCE = 1_000
 _TEXTS = ("diagnostic", "evidence", "message_id", "extra", "esp_event_id")
-_LONGEST_BODY = 1 << 30
 
 EventTexts = Mapping[str, Any]
 Place = tuple[int, str]  # moment of receipt and id of a delivery: in this order they are read
@@ -64,7 +63,7 @@ def load_texts(database: Database) -> Iterator[tuple[ArchivedText, ...]]:
 
 
 def _archived_text(row: Any) -> ArchivedText:  # noqa: ANN401 - a row's columns are known to the table only
-    body = zstandard.ZstdDecompressor().decompress(row.body, max_output_size=_LONGEST_BODY)
+    body = unpack(row.body)
     return ArchivedText(
         place=(row.received_us, row.id), written=(body, row.headers.encode(), row.query.encode(), (row.error or "").encode())
     )
@@ -78,8 +77,7 @@ def count_deliveries(database: Database) -> int:
 
 def empty_deliveries(connection: Connection, places: Sequence[Place]) -> int:
     """Take out all that these deliveries say; what they counted stays. Returns how many were emptied."""
-    nothing = zstandard.ZstdCompressor().compress(b"")
-    values = {"state": DeliveryState.ERASED.value, "body": nothing, "headers": "{}", "query": "", "content_type": "", "error": None}
+    values = {"state": DeliveryState.ERASED.value, "body": pack(b""), "headers": "{}", "query": "", "content_type": "", "error": None}
     count = 0
     for received_us, delivery_id in sorted(places):
         chosen = and_(deliveries.c.id == delivery_id, deliveries.c.received_us == received_us, _HAS_BODY)

@@ -4,10 +4,10 @@ Every statement works on the whole batch. The recipients are locked first, in ad
 that about them (which events are known, what they were counted as) stays true until the transaction ends.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from service.alerting.counting import Cell, History
 from service.alerting.holding import START_LOG_LAG, DueCheck
@@ -60,7 +60,7 @@ class RecipientRow:
     hard_count: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@passing(frozen=True, slots=True, kw_only=True)
 class DomainRow:
     """What is kept of one recipient domain."""
 
@@ -117,13 +117,28 @@ def archive(connection: Connection, rows: Sequence[bulk.Row]) -> None:
 
 
 class RacedError(HoppError):
-    """Another worker wrote the same rows first: the same batch again finds them."""
+    """Another worker is at work on the same rows: the same batch again finds them."""
 
 
 def lock_recipients(connection: Connection, addresses: Sequence[str]) -> dict[str, RecipientRow]:
     """Those of these addresses that are known, by address; their rows are ours until the transaction ends."""
+    return _locked(connection, addresses, bulk.Lock.WAIT)
+
+
+def lock_overtaken(connection: Connection, addresses: Collection[str]) -> dict[str, RecipientRow]:
+    """Addresses that became known since `lock_recipients` looked. Raises RacedError where somebody holds one.
+
+    They are locked out of their order, so waiting for one could be waiting in a circle.
+    """
+    found = _locked(connection, list(addresses), bulk.Lock.SKIP)
+    if len(found) < len(addresses):
+        raise RacedError("Another worker holds people that this one met first.")
+    return found
+
+
+def _locked(connection: Connection, addresses: Sequence[str], lock: bulk.Lock) -> dict[str, RecipientRow]:
     columns = ("address", "id", *_RECIPIENT_STATE)
-    rows = bulk.select_in(connection, recipients, columns, key="address", values=sorted(addresses), lock=True)
+    rows = bulk.select_in(connection, recipients, columns, key="address", values=sorted(addresses), lock=lock)
     return {
         address: RecipientRow(id_, History(delivered_us, hard_us, (us, rank, bytes(key))), engaged_us, hard_count)
         for address, id_, delivered_us, hard_us, engaged_us, hard_count, us, rank, key in rows
@@ -131,16 +146,17 @@ def lock_recipients(connection: Connection, addresses: Sequence[str]) -> dict[st
 
 
 def add_recipients(connection: Connection, rows: Mapping[str, RecipientRow]) -> dict[str, int]:
-    """Keep recipients that were not known when they were looked up; returns their ids. Raises RacedError where one is by now."""
-    values = [(address, address.rpartition("@")[2], *_state(rows[address])) for address in sorted(rows)]
-    columns = ("address", "domain", *_RECIPIENT_STATE)
+    """Keep recipients that were not known when they were looked up; returns the ids of those that still were not."""
+    if not rows:
+        return {}
+    addresses = sorted(rows)
+    ids = dict(zip(addresses, bulk.next_ids(connection, recipients, len(rows)), strict=True))
+    values = [(address, ids[address], address.rpartition("@")[2], *_state(rows[address])) for address in addresses]
+    columns = ("address", "id", "domain", *_RECIPIENT_STATE)
     if bulk.is_postgresql(connection):
-        added: dict[str, int] = dict(bulk.claim(connection, recipients, columns, values, returning=("address", "id")))
-        if len(added) != len(values):
-            raise RacedError("Another worker saw one of these people first.")
-        return added
+        return {address: ids[address] for address in bulk.claim(connection, recipients, columns, values)}
     bulk.insert(connection, recipients, columns, values)  # there is no other writer
-    return dict(bulk.select_in(connection, recipients, ("address", "id"), key="address", values=sorted(rows)))
+    return ids
 
 
 def save_recipients(connection: Connection, rows: Iterable[RecipientRow]) -> None:
@@ -184,7 +200,10 @@ _DOMAIN_COLUMNS = ("domain_class", "gateway", "newest_hour", "last_hard_us", "de
 
 def lock_domains(connection: Connection, domains: Sequence[str]) -> dict[str, DomainRow]:
     """What is known of these recipient domains; the rows found are ours until the transaction ends."""
-    rows = bulk.select_in(connection, recipient_domains, ("domain", *_DOMAIN_COLUMNS), key="domain", values=domains, lock=True)
+    # Joined: a plan that reads a table through while it is small would compare each of its rows with each element of an array.
+    query = f"SELECT domain, {', '.join(_DOMAIN_COLUMNS)} FROM wanted JOIN recipient_domains d USING (domain)"  # noqa: S608 - our own names
+    lock = " ORDER BY domain FOR UPDATE OF d" if bulk.is_postgresql(connection) else ""
+    rows = bulk.select_for(connection, recipient_domains, ("domain",), [(domain,) for domain in domains], query + lock)
     return {
         domain: DomainRow(
             domain_class=domain_class,
@@ -232,11 +251,10 @@ def save_due_checks(connection: Connection, checks: Mapping[str, DueCheck]) -> N
     bulk.upsert(connection, due_checks, columns, rows, conflict=f"(domain) DO UPDATE SET {sets}")
 
 
-def load_lags(connection: Connection) -> dict[int, LagRow]:
-    """What was learnt of every source's lag, by source id."""
-    rows = connection.execute(
-        select(source_lag.c.source_id, source_lag.c.log_lag_seconds, source_lag.c.delivered_count, source_lag.c.hard_count)
-    )
+def load_lags(connection: Connection, source_ids: Iterable[int]) -> dict[int, LagRow]:
+    """What was learnt of the lag of these sources, by source id."""
+    columns = ("source_id", "log_lag_seconds", "delivered_count", "hard_count")
+    rows = bulk.select_in(connection, source_lag, columns, key="source_id", values=sorted(source_ids))
     return {row[0]: LagRow(log_lag_seconds=row[1], delivered_count=row[2], hard_count=row[3]) for row in rows}
 
 

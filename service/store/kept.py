@@ -18,7 +18,7 @@ def claim_event_keys(connection: Connection, received_us: Mapping[bytes, int]) -
     """
     if bulk.is_postgresql(connection):
         rows = [(key, received_us[key]) for key in sorted(received_us)]
-        return {row[0] for row in bulk.claim(connection, event_keys, ("event_key", "received_us"), rows, returning=("event_key",))}
+        return set(bulk.claim(connection, event_keys, ("event_key", "received_us"), rows))
     known = bulk.select_in(connection, events, ("event_key",), key="event_key", values=list(received_us))
     return received_us.keys() - {bytes(row[0]) for row in known}
 

@@ -118,8 +118,8 @@ def ensure(connection: Connection, table: Table, received_us: Collection[int]) -
         return []
     months = _months(received_us)
     names = [f"{table.name}_{month}" for month in months]
-    there = text("SELECT bool_and(to_regclass(name) IS NOT NULL) FROM unnest(CAST(:names AS text[])) AS name")
-    if connection.execute(there, {"names": names}).scalar():
+    there = "SELECT bool_and(to_regclass(name) IS NOT NULL) FROM unnest(string_to_array(%s, ',')) AS name"
+    if bulk.ask(connection, there, (",".join(names),)) == [(True,)]:
         return []
     if not is_partitioned(connection, table) or not _missing(connection, table, months):
         return []

@@ -12,7 +12,10 @@ def claim_proofs(connection: Connection, claims: Mapping[bytes, bytes], now_us: 
     """Keep which event each one-time token vouches for (token digest: subject digest); returns what each vouched for first."""
     rows = [(token, claims[token], now_us) for token in sorted(claims)]
     columns = ("token_digest", "subject_digest", "seen_us")
-    written = bulk.upsert(connection, one_time_proofs, columns, rows, conflict="(token_digest) DO NOTHING")
+    if bulk.is_postgresql(connection):
+        written = len(bulk.claim(connection, one_time_proofs, columns, rows))
+    else:
+        written = bulk.upsert(connection, one_time_proofs, columns, rows, conflict="(token_digest) DO NOTHING")
     if written == len(rows):  # nearly always: every token is new
         return dict(claims)
     found = bulk.select_in(connection, one_time_proofs, columns[:2], key="token_digest", values=list(claims))

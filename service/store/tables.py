@@ -21,6 +21,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    literal_column,
 )
 
 metadata = MetaData(
@@ -90,7 +91,8 @@ deliveries = Table(
 )
 ForeignKeyConstraint([deliveries.c.source_id], [sources.c.id], info={ONLY: "sqlite"}).ddl_if(dialect="sqlite")
 Index("ix_deliveries_received", deliveries.c.received_us)  # the deliveries list of the API, newest first
-Index("ix_deliveries_state", deliveries.c.state, deliveries.c.received_us)  # ?state=quarantined
+UNPROCESSED = deliveries.c.state != literal_column("'processed'")  # the few that are looked for by their state: ?state=quarantined
+Index("ix_deliveries_state", deliveries.c.state, deliveries.c.received_us, sqlite_where=UNPROCESSED, postgresql_where=UNPROCESSED)
 
 recipients = Table(
     "recipients",

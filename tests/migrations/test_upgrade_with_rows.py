@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import zstandard
 from sqlalchemy import insert, text
 
 from service.model.moments import DAY_US
 from service.store import kept, partitions, schema, tables
 from service.store.database import Database
+from service.store.packing import pack, pack_archived
 from service.store.schema import SchemaBusyError
 from tests.pipeline.worlds import event, put
 from tests.web.rows import NOW_US, delivery_row, event_row, source_row
@@ -60,6 +62,24 @@ def test_events_of_the_release_before_are_known_and_ids_go_on(before: Database) 
     put(before, [event()])
     with before.read() as connection:
         assert connection.execute(text("SELECT max(id) FROM events")).scalar_one() == _EVENTS + 1
+
+
+def test_bodies_need_no_dictionary_after_the_way_down(database_url: str) -> None:
+    """The release before has none."""
+    database = Database(database_url)
+    schema.migrate(database)
+    bodies = {f"{number:032}": b"%d" % number * number for number in range(1, 60)}
+    with database.write() as connection:
+        partitions.ensure(connection, tables.deliveries, [NOW_US, NOW_US + 40 * DAY_US])
+        connection.execute(insert(tables.sources).values(**source_row()))
+        for number, (id_, body) in enumerate(bodies.items()):
+            row = delivery_row(id_, received_us=NOW_US + number % 7 * 6 * DAY_US) | {"body": (pack, pack_archived)[number % 2](body)}
+            connection.execute(insert(tables.deliveries).values(**row))
+    schema.migrate(database, "0004")
+    with database.read() as connection:
+        rows = connection.execute(text("SELECT id, body FROM deliveries")).all()
+    assert {id_: zstandard.decompress(bytes(body)) for id_, body in rows} == bodies
+    database.close()
 
 
 @pytest.fixture

@@ -1,7 +1,9 @@
 """A person is taken out of the tables of both databases, and what is counted afterwards still fits."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
 from sqlalchemy import insert, text
 
 from service.model.moments import to_us
@@ -9,6 +11,7 @@ from service.model.words import Phase
 from service.pipeline.erase import Erased, erase
 from service.store import partitions, tables
 from service.store.database import Database
+from service.store.packing import pack, pack_archived
 from tests.pipeline.worlds import START, database_at, event, hard, picture, put
 from tests.web.rows import delivery_row
 
@@ -22,13 +25,14 @@ def _kept(database: Database) -> str:
         return f"{people} {said}"
 
 
-def test_a_person_is_gone_and_the_roll_ups_stay(database_url: str) -> None:
+@pytest.mark.parametrize("packed_by", [pack, pack_archived])
+def test_a_person_is_gone_and_the_roll_ups_stay(database_url: str, packed_by: Callable[[bytes], bytes]) -> None:
     database = database_at(database_url)
     put(database, [event(), hard(minutes=5, message="m1", phase=Phase.ASYNC), event("bert@steel.example", message="m2")])
     with database.write() as connection:
         partitions.ensure(connection, tables.deliveries, [to_us(START)])
         source_id = connection.execute(text("SELECT id FROM sources")).scalar_one()
-        row = delivery_row(received_us=to_us(START), body=_ANNA.encode()) | {"source_id": source_id}
+        row = delivery_row(received_us=to_us(START)) | {"source_id": source_id, "body": packed_by(_ANNA.encode())}
         connection.execute(insert(tables.deliveries).values(**row))
     before = picture(database)
     wanted = Erased(is_known=True, deliveries=1, events=2)

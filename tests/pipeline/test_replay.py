@@ -22,6 +22,7 @@ from service.settings import load_settings
 from service.store import schema
 from service.store.archive import ArchiveFilter, count_archived, load_archived
 from service.store.database import DatabaseUnavailableError
+from service.store.packing import has_dictionary, pack
 from tests.pipeline.worlds import forget
 
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
@@ -82,6 +83,16 @@ def _tables(tools: Tools) -> list[list[tuple[Any, ...]]]:
             "SELECT id, state, event_count, duplicate_count, problem_count, error FROM deliveries ORDER BY id",
         )
     ]
+
+
+def test_bodies_are_replayed_whichever_release_packed_them(tools: Tools) -> None:
+    stream = [_delivery(BOUNCE), _delivery(BOUNCE | {"recipient": "bert@steel.example"}, minutes=5)]
+    process(stream, _failing(tools), now_us=NOW_US)
+    with tools.database.write() as connection:
+        older = {"body": pack(stream[0].body), "id": stream[0].id}
+        connection.execute(text("UPDATE deliveries SET body = :body WHERE id = :id"), older)
+    assert [has_dictionary(bytes(body)) for (body,) in _rows(tools, "SELECT body FROM deliveries ORDER BY received_us")] == [False, True]
+    assert sum(item.events for item in _replayed(tools)) == len(stream)
 
 
 def test_a_mended_adapter_releases_what_was_quarantined(tools: Tools) -> None:

@@ -63,6 +63,7 @@ _QUESTIONS: dict[str, Question] = {
     "deliveries": lambda c: deliveries.list_deliveries(c, DeliveryFilter(), limit=50),
     "one delivery": lambda c: deliveries.find_delivery(c, "77"),
     "quarantined deliveries": lambda c: deliveries.list_deliveries(c, DeliveryFilter(state=DeliveryState.QUARANTINED), limit=20),
+    "processed deliveries": lambda c: deliveries.list_deliveries(c, DeliveryFilter(state=DeliveryState.PROCESSED), limit=20),
     "hours of a domain": lambda c: domains.list_hours(c, _DOMAIN, hour_of(_WINDOW_US), hour_of(NOW_US), nodenom_bounces=20),
     "the view of domains, last day": lambda c: c.execute(
         text("SELECT domain, sum(attempts) FROM v_domain_hourly WHERE hour >= :since GROUP BY domain"), {"since": _since(c)}
@@ -126,3 +127,15 @@ def test_a_question_about_now_looks_into_no_old_month(database: Database, name: 
         pytest.skip("SQLite has no partitions")
     touched = {table for table, scans, looks in _scans(database, _QUESTIONS[name]) if scans + looks and re.search(r"_\d{4}_\d{2}$", table)}
     assert {table[-7:] for table in touched} <= {"2026_03", "2026_02"}
+
+
+def test_the_index_of_states_finds_what_was_not_processed(database: Database) -> None:
+    """It holds no more than that: a question that does not say so would go without it."""
+    question = _QUESTIONS["quarantined deliveries"]
+    if database.is_sqlite:
+        assert any("USING INDEX ix_deliveries_state" in line for line in _explained(database, question))
+        return
+    with _undone(database) as connection:
+        question(connection)
+        looks = text("SELECT sum(pg_stat_get_xact_numscans(oid)) FROM pg_class WHERE relkind = 'i' AND relname ~ '^deliveries_.*state'")
+        assert connection.execute(looks).scalar_one() > 0

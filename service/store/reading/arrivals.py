@@ -7,6 +7,7 @@ from sqlalchemy import Connection, and_, func, select
 
 from service.alerting.sources import Posts
 from service.model.words import DeliveryState
+from service.store.reading.received import in_states
 from service.store.source_alerts import ACCEPTED, CHALLENGED, REFUSED
 from service.store.tables import deliveries, source_hourly, sources
 
@@ -54,7 +55,7 @@ def _newest_reason(connection: Connection, source_id: int) -> str:
     """Without the beginning of the body that stands behind it."""
     statement = (
         select(deliveries.c.error)
-        .where(deliveries.c.state == _QUARANTINED, deliveries.c.source_id == source_id)
+        .where(*in_states((_QUARANTINED,)), deliveries.c.source_id == source_id)
         .order_by(deliveries.c.received_us.desc())
         .limit(1)
     )

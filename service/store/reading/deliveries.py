@@ -3,12 +3,12 @@
 from dataclasses import dataclass, fields
 from typing import Any
 
-import zstandard
 from sqlalchemy import ColumnElement, Connection, Row, Select, select
 
 from service.model.words import DeliveryState
+from service.store.packing import unpack_start
 from service.store.reading.paging import Order, Page, Position, read_page
-from service.store.reading.received import received
+from service.store.reading.received import in_states, received
 from service.store.tables import deliveries, sources
 
 
@@ -67,8 +67,7 @@ def load_content(connection: Connection, delivery_id: str, *, limit_bytes: int) 
     row = connection.execute(statement).first()
     if row is None:
         return None
-    with zstandard.ZstdDecompressor().stream_reader(row.body) as reader:
-        body = reader.read(limit_bytes + 1)
+    body = unpack_start(row.body, limit_bytes + 1)
     return DeliveryContent(headers=row.headers, query=row.query, body=body[:limit_bytes], is_cut=len(body) > limit_bytes)
 
 
@@ -85,7 +84,7 @@ def _delivery(row: Row[Any]) -> DeliveryRow:
 def _conditions(wanted: DeliveryFilter) -> list[ColumnElement[bool]]:
     conditions = received(deliveries, source=wanted.source, from_us=wanted.from_us, to_us=wanted.to_us)
     if wanted.state is not None:
-        conditions.append(deliveries.c.state == wanted.state.value)
+        conditions += in_states((wanted.state.value,))
     if wanted.received_from_us is not None:
         conditions.append(deliveries.c.received_us >= wanted.received_from_us)
     return conditions
