@@ -38,24 +38,20 @@ class GroupCommit(Generic[Row]):
 
     def begin(self, row: Row, settled: Settled) -> None:
         """Return at once; `settled` is called from the writing thread once the row is durable, or with what kept it from that."""
-        writer = self._writer
-        if writer is None or writer.process != os.getpid():  # after a fork the thread is the parent's
-            writer = self._opened()
-        writer.waiting.put((row, settled))
-
-    def _opened(self) -> "_Writer[Row]":
-        with self._lock:
-            if self._writer is None or self._writer.process != os.getpid():
-                self._writer = _Writer(self._write)
-            return self._writer
+        with self._lock:  # so that nothing is put behind the end
+            writer = self._writer
+            if writer is None or writer.process != os.getpid():  # after a fork the thread is the parent's
+                writer = self._writer = _Writer(self._write)
+            writer.waiting.put((row, settled))
 
     def close(self) -> None:
         """End the thread once all that waits is settled; the next row starts another."""
         with self._lock:
             writer, self._writer = self._writer, None
-        if writer is not None and writer.process == os.getpid():
+            if writer is None or writer.process != os.getpid():
+                return
             writer.waiting.put(None)
-            writer.thread.join()
+        writer.thread.join()
 
 
 class _Writer(Generic[Row]):

@@ -7,6 +7,7 @@ again for ever; what is asked meanwhile waits for a few seconds, counted from th
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from threading import Lock, Thread
 from typing import TypeVar
@@ -73,23 +74,24 @@ class NatsLink:
 
     def ask(self, question: Callable[[Client], Awaitable[Answer]]) -> Answer:
         """Await the question in the background; raises InboxUnavailableError where the cluster cannot answer it."""
-        return asyncio.run_coroutine_threadsafe(self._answer(question), self._running_loop()).result()
+        return self._put(question).result()
 
     def begin(self, question: Callable[[Client], Awaitable[object]], settled: Callable[[Exception | None], None]) -> None:
         """Ask without waiting: `settled` is called in the background's thread, with what `ask` would raise or with None."""
 
-        async def settle() -> None:
-            try:
-                await self._answer(question)
-            except asyncio.CancelledError:
-                settled(InboxUnavailableError(f"The connection to {self.address.described} was ended. Try again."))
-                raise
-            except Exception as error:  # noqa: BLE001 - whatever went wrong has to reach who asked
-                settled(error)
-            else:
-                settled(None)
+        def settle(asked: "Future[object]") -> None:
+            error = None if asked.cancelled() else asked.exception()
+            if asked.cancelled() or not (error is None or isinstance(error, Exception)):
+                error = InboxUnavailableError(f"The connection to {self.address.described} was ended. Try again.")
+            settled(error)
 
-        asyncio.run_coroutine_threadsafe(settle(), self._running_loop())
+        self._put(question).add_done_callback(settle)
+
+    def _put(self, question: Callable[[Client], Awaitable[Answer]]) -> "Future[Answer]":
+        with self._lock:  # so that nothing is put behind the end, where nobody would settle it
+            if self._loop is None:
+                self._loop, self._thread = _started()
+            return asyncio.run_coroutine_threadsafe(self._answer(question), self._loop)
 
     def close(self) -> None:
         """End the connection and its thread; asking again begins anew."""
@@ -101,14 +103,6 @@ class NatsLink:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
-
-    def _running_loop(self) -> asyncio.AbstractEventLoop:
-        with self._lock:
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                self._thread = Thread(target=self._loop.run_forever, name="nats", daemon=True)
-                self._thread.start()
-            return self._loop
 
     async def _answer(self, question: Callable[[Client], Awaitable[Answer]]) -> Answer:
         try:
@@ -188,6 +182,17 @@ class NatsLink:
     async def _note_up(self) -> None:
         self._is_said = False
         self._is_up.set()
+
+
+def _started() -> tuple[asyncio.AbstractEventLoop, Thread]:
+    loop = asyncio.new_event_loop()
+    thread = Thread(target=loop.run_forever, name="nats", daemon=True)
+    try:
+        thread.start()
+    except BaseException:  # a loop that nobody runs would keep whoever asks waiting for ever
+        loop.close()
+        raise
+    return loop, thread
 
 
 async def _hang_up(client: Client) -> None:

@@ -14,8 +14,9 @@ GATHERED_BYTES = 262_144  # a larger request is gathered so far, and a thread re
 _PIECE_BYTES = 65_536
 _SEEN_OUT_BYTES = 1_000_000  # of what a sender still sends after our end
 _HEAD_END = b"\r\n\r\n"
-_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,18})[ \t]*\r\n", re.IGNORECASE)
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,4000})[ \t]*\r\n", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
+_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;|\Z)")
 _EXPECTS = re.compile(rb"\r\nexpect:[ \t]*100-continue[ \t]*(?=\r\n)", re.IGNORECASE)
 _GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
 _TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
@@ -41,6 +42,7 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn ships no types
         self._head_bytes = 0  # 0: not all there
         self._body_bytes = 0
         self._is_chunked = False
+        self._chunk_at = 0  # where the next chunk begins
         self._drained_bytes = 0
 
     @property
@@ -86,8 +88,25 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn ships no types
         if not self._head_bytes and not self._read_head():
             return False
         if self._is_chunked:
-            return len(received) > self._head_bytes and received.endswith(_HEAD_END)  # so ends the last chunk, with trailers or without
+            return self._is_last_chunk_there()
         return len(received) >= self._head_bytes + self._body_bytes
+
+    def _is_last_chunk_there(self) -> bool:
+        """Go from chunk to chunk, as far as they are there."""
+        received = self.received
+        while True:
+            end = received.find(b"\r\n", self._chunk_at)
+            if end < 0:
+                return False
+            size = _CHUNK_SIZE.match(received, self._chunk_at, end)
+            if size is None:
+                return True
+            length = int(size[1], 16)
+            if not length:
+                return received.find(_HEAD_END, end) >= 0  # behind the trailers
+            if end + length + 4 > len(received):
+                return False
+            self._chunk_at = end + length + 4
 
     def _read_head(self) -> bool:
         """Note how the request goes on, once its head is there; nothing is searched twice, however small the pieces are."""
@@ -110,12 +129,17 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn ships no types
         self._head_bytes = len(head)
         self._body_bytes = int(length[1]) if length else 0
         self._is_chunked = _CHUNKED.search(head) is not None
+        self._chunk_at = len(head)
         return True
 
     def hand_over(self) -> None:
         """Give what was gathered to the parser, which reads it before it asks the socket."""
         self.parser.unreader.unread(bytes(self.received))
         self.forget()
+
+    def take_back(self) -> None:
+        """What the parser has read beyond its request begins the next one."""
+        self.received += self.parser.unreader.take_buffered()
 
     def refuse(self) -> None:
         """Tell a sender that was too slow; one that never sent anything waits for no answer."""

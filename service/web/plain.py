@@ -16,6 +16,7 @@ from service.web.problems import status_line
 
 MAX_BODY_BYTES = 65_536  # verifying a larger one takes long enough to be worth a thread
 _MAX_HEAD_BYTES = 8_190
+_MAX_LINE_BYTES = 4_094  # as in gunicorn.conf.py
 _MAX_FIELDS = 60
 _MAX_DIGITS = 9
 _START, _END = "POST /", " HTTP/1.1"
@@ -41,6 +42,8 @@ def read_plain_head(head: bytes) -> PlainHead | None:
     if len(head) > _MAX_HEAD_BYTES:
         return None
     line, *fields = head.decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")
+    if len(line) > _MAX_LINE_BYTES:
+        return None
     target = line[len(_START) - 1 : -len(_END)]
     if not (line.startswith(_START) and line.endswith(_END) and target.isascii() and target.isprintable()):
         return None

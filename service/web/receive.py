@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from difflib import get_close_matches
-from functools import lru_cache
+from functools import lru_cache, partial
 from http import HTTPStatus
 from time import perf_counter
 from typing import Any
@@ -176,14 +176,25 @@ class Receiver:
             if isinstance(verification, NeedsCertificate):
                 return False
             found = self._admit(door, asked, verification, received_at, remote)
-            if isinstance(found, Answer):
-                answered(found)
-            else:
-                self._hopp.inbox.begin(found, lambda error: answered(self._answer_settled(door, found, error, len(body), started)))
+            if not isinstance(found, Answer):
+                self._hopp.inbox.begin(found, partial(self._settle, answered, door, found, len(body), started))
+                return True
         except Exception:  # as in `receive`
             log.exception("webhook_failed", source=source)
-            answered(self._answer_unavailable(door))
+            found = self._answer_unavailable(door)
+        answered(found)
         return True
+
+    def _settle(
+        self, answered: Callable[[Answer], None], door: Door, delivery: Delivery, size: int, started: float, error: Exception | None
+    ) -> None:
+        """Answer, whatever goes wrong: nobody else would."""
+        try:
+            answer = self._answer_settled(door, delivery, error, size, started)
+        except Exception:  # as in `receive`
+            log.exception("webhook_failed", source=door.source.name)
+            answer = self._answer_unavailable(door)
+        answered(answer)
 
     def _admit(
         self, door: Door, asked: WebhookRequest, verification: Accepted | Refused, received_at: datetime, remote: str
@@ -260,9 +271,12 @@ def _verified(door: Door, asked: WebhookRequest, now: datetime) -> Verification:
 
 
 def _shake(handshake: Handshake) -> Answer:
-    """What the adapter says; raises ValueError where a header would say more than one line."""
-    if not all(value.isprintable() for value in handshake.headers.values()):
-        raise ValueError("A header of the answer holds a control character.")
+    """What the adapter says; raises ValueError where a header would say more than one line, or what cannot be written."""
+    for value in (*handshake.headers.values(), handshake.content_type):
+        if not value.isprintable():
+            raise ValueError("A header of the answer holds a control character.")
+        value.encode("latin-1")
+    handshake.body.encode()
     return Answer(status=handshake.status, body=handshake.body, content_type=handshake.content_type, headers=dict(handshake.headers))
 
 

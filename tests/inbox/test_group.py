@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from queue import SimpleQueue
 from threading import Event as Signal
+from threading import Thread
 from threading import enumerate as all_threads
 from typing import Any
 
@@ -122,6 +123,25 @@ def test_closing_settles_what_waits_and_ends_the_thread(table: _Table) -> None:
     table.group.close()
     assert (heard, len(all_threads())) == ([None, None], before)
     assert table.put("later") == [None]
+
+
+def test_what_comes_while_it_closes_is_settled_too() -> None:
+    group: GroupCommit[int] = GroupCommit(lambda _rows: None)
+    outcomes: SimpleQueue[Exception | None] = SimpleQueue()
+    is_over = Signal()
+
+    def close() -> None:
+        while not is_over.is_set():
+            group.close()
+
+    closer = Thread(target=close)
+    closer.start()
+    for row in range(1_000):
+        group.begin(row, outcomes.put)
+    assert [outcomes.get(timeout=_WAIT_SECONDS) for _ in range(1_000)] == [None] * 1_000
+    is_over.set()
+    closer.join()
+    group.close()
 
 
 def test_a_process_that_was_forked_writes_by_a_thread_of_its_own(table: _Table, monkeypatch: pytest.MonkeyPatch) -> None:

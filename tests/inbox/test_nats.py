@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import Callable, Iterator
+from queue import SimpleQueue
+from threading import Thread
 
 import pytest
 
 from service.inbox import nats, nats_link
 from service.inbox.nats import ForeignStreamError, NatsInbox
-from service.inbox.nats_link import read_address
+from service.inbox.nats_link import NatsLink, read_address
 from service.model.errors import BodyTooLargeError, InboxUnavailableError
 from tests.e2e.serving import free_port, wait_until
 from tests.inbox.deliveries import delivery, taken
@@ -117,6 +119,30 @@ def test_servers_that_do_not_answer_make_it_unavailable() -> None:
         inbox.append(delivery())
     assert "s3cret" not in str(refusal.value)
     inbox.close()
+
+
+def test_what_was_begun_is_settled_where_the_connection_ends() -> None:
+    link = NatsLink(read_address(f"nats://127.0.0.1:{free_port()}"))
+    outcomes: SimpleQueue[Exception | None] = SimpleQueue()
+    for _ in range(20):
+        link.begin(lambda client: client.flush(), outcomes.put)
+        link.close()
+    assert {type(outcomes.get(timeout=30)) for _ in range(20)} == {InboxUnavailableError}
+
+
+def test_where_no_thread_can_be_started_nobody_waits_and_the_next_one_tries_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_thread: Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    link = NatsLink(read_address(f"nats://127.0.0.1:{free_port()}"))
+    outcomes: SimpleQueue[Exception | None] = SimpleQueue()
+    with monkeypatch.context() as exhausted:
+        exhausted.setattr(Thread, "start", fail)
+        with pytest.raises(RuntimeError):
+            link.begin(lambda client: client.flush(), outcomes.put)
+    link.begin(lambda client: client.flush(), outcomes.put)
+    link.close()
+    assert isinstance(outcomes.get(timeout=30), InboxUnavailableError)
 
 
 def test_a_connection_that_was_given_up_is_made_again(inbox: NatsInbox) -> None:

@@ -42,6 +42,7 @@ def test_a_sender_says_whether_it_keeps_the_connection(written: str, is_kept: bo
         (b"?token", b"?tok en"),
         (b"?token", b"#token"),
         (b"?token", b"?\xc3\xa4"),
+        (b"?token", b"?" + b"x" * 4_100 + b"&token"),
         (b" /webhooks", b" http://hopp.example/webhooks"),
         (b"Host: hopp.example\r\n", b""),
         (b"Host:", b"Host :"),
