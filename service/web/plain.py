@@ -14,7 +14,7 @@ from gunicorn import SERVER  # type: ignore[import-untyped]  # it ships no types
 from service.web.answers import Answer
 from service.web.problems import status_line
 
-MAX_BODY_BYTES = 65_536  # verifying a larger one takes long enough to be worth a thread
+MAX_BODY_BYTES = 32_768  # verifying a larger one, or what only looks like one, takes long enough to be worth a thread
 _MAX_HEAD_BYTES = 8_190
 _MAX_LINE_BYTES = 4_094  # as in gunicorn.conf.py
 _MAX_FIELDS = 60
