@@ -38,6 +38,7 @@ _DUPLICATES_SECONDS = 120.0  # longer than any append goes on trying
 _HELD_BY_ALL = 100_000  # deliveries that all workers hold at once
 _BATCH_BYTES = 32_000_000  # packed
 _HEADER_BYTES = 1_000  # counted by the server as part of a message
+_NO_PEERS = 10005  # the server's code for: replicas find no place
 _IN_PROCESS = 10158  # the server's code for: this id is just being kept
 
 
@@ -254,6 +255,11 @@ def _sent_by(word: Msg, *, asked: int, arrived: int) -> int:
     return arrived if left is None else asked - int(left)
 
 
+def _passes(error: APIError) -> bool:
+    """Whether it is so for a moment only: the id is just being kept, or a node that has a replica is just starting."""
+    return error.err_code == _IN_PROCESS or (error.err_code == _NO_PEERS and "offline" in (error.description or ""))
+
+
 async def _patiently(attempt: Callable[[], Awaitable[Answer]], *, seconds: float) -> Answer:
     """Try again while the cluster has no leader; the error of the last attempt counts."""
     loop = asyncio.get_running_loop()
@@ -265,6 +271,6 @@ async def _patiently(attempt: Callable[[], Awaitable[Answer]], *, seconds: float
             if loop.time() > deadline:
                 raise
         except APIError as error:
-            if error.err_code != _IN_PROCESS or loop.time() > deadline:
+            if not _passes(error) or loop.time() > deadline:
                 raise
         await asyncio.sleep(_PAUSE_SECONDS)

@@ -6,11 +6,11 @@ again for ever; what is asked meanwhile waits for a few seconds, counted from th
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from threading import Lock, Thread
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
 import nats
@@ -23,6 +23,7 @@ PATIENCE_SECONDS = 8.0  # a cluster that lost its leader has another after some 
 _CONNECT_SECONDS = 2
 _RECONNECT_SECONDS = 0.5
 _PING_SECONDS = 5  # a node that lost its power is noticed after two pings that nobody answered
+_CANCEL_SECONDS = 1.0  # in which whatever is cancelled can also hang up
 _DEFAULT_STREAM = "hopp"
 
 
@@ -157,17 +158,14 @@ class NatsLink:
 
     async def _disconnect(self) -> None:
         if self._connecting is not None:
-            self._connecting.cancel()
-            with contextlib.suppress(asyncio.CancelledError, nats.errors.Error, TimeoutError, OSError):
-                await _hang_up(await self._connecting)  # perhaps nobody has had its answer yet
+            await _end({self._connecting})
+            if not self._connecting.cancelled() and self._connecting.exception() is None:
+                await _hang_up(self._connecting.result())  # perhaps nobody has had its answer yet
         if self._client is not None:
             await _hang_up(self._client)
         self._client, self._connecting = None, None
         self._is_up = asyncio.Event()  # the old one belongs to this loop
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+        await _end(asyncio.all_tasks() - {asyncio.current_task()})
 
     async def _remember(self, error: Exception) -> None:
         """A broken connection does not replace what a server said before it broke it, such as that it does not know us."""
@@ -193,6 +191,15 @@ def _started() -> tuple[asyncio.AbstractEventLoop, Thread]:
         loop.close()
         raise
     return loop, thread
+
+
+async def _end(tasks: "Iterable[asyncio.Task[Any] | None]") -> None:
+    """Cancel these until they are over: a client that is just connecting may take a cancellation for a connection that broke."""
+    waiting = {task for task in tasks if task is not None}
+    while waiting:
+        for task in waiting:
+            task.cancel()
+        _, waiting = await asyncio.wait(waiting, timeout=_CANCEL_SECONDS)
 
 
 async def _hang_up(client: Client) -> None:
