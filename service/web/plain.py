@@ -19,7 +19,12 @@ _MAX_HEAD_BYTES = 8_190
 _MAX_LINE_BYTES = 4_094  # as in gunicorn.conf.py
 _MAX_FIELDS = 60
 _MAX_DIGITS = 9
-_START, _END = "POST /", " HTTP/1.1"
+_START = "POST /"
+_ENDS = {
+    " HTTP/1.1": "keep-alive",
+    " HTTP/1.0": "close",
+}  # how a request line ends -> what a sender wants that does not say it; all equally long
+_END_LENGTH = len(" HTTP/1.1")
 _FINER = frozenset({"content-encoding", "expect", "http2-settings", "te", "trailer", "transfer-encoding", "upgrade"})
 _CONNECTION = {"close": False, "keep-alive": True}  # what a sender wants -> is the connection kept?
 _NAME_SIGNS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")  # with an underscore it could pass for another one
@@ -44,13 +49,13 @@ def read_plain_head(head: bytes) -> PlainHead | None:
     line, *fields = head.decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")
     if len(line) > _MAX_LINE_BYTES:
         return None
-    target = line[len(_START) - 1 : -len(_END)]
-    if not (line.startswith(_START) and line.endswith(_END) and target.isascii() and target.isprintable()):
+    target, unsaid = line[len(_START) - 1 : -_END_LENGTH], _ENDS.get(line[-_END_LENGTH:])
+    if not (line.startswith(_START) and unsaid and target.isascii() and target.isprintable()):
         return None
     headers = _headers(fields)
     if headers is None or " " in target or "#" in target:
         return None
-    length, connection = headers.pop("content-length", ""), headers.pop("connection", "keep-alive").lower()
+    length, connection = headers.pop("content-length", ""), headers.pop("connection", unsaid).lower()
     if "host" not in headers or connection not in _CONNECTION or not (length.isascii() and length.isdigit() and len(length) <= _MAX_DIGITS):
         return None
     headers.setdefault("content-type", "")

@@ -104,6 +104,15 @@ def test_a_post_may_come_byte_by_byte(service: Service) -> None:
         assert connection.answer()[0] == 200
 
 
+def test_a_proxy_may_speak_the_older_version(service: Service) -> None:
+    with closing(_Connection(service)) as connection:
+        connection.socket.sendall(_request(service, "older").replace(b"HTTP/1.1", b"HTTP/1.0", 1))
+        status, headers, _ = connection.answer()
+        assert (status, headers["connection"]) == (200, "close")
+        assert connection.is_ended()
+    wait_until(lambda: "older" in _kept(service.folder), "it is kept")
+
+
 @pytest.mark.parametrize("parts", [1, 2, 7])
 def test_posts_that_do_not_wait_for_answers_are_answered_in_their_order(service: Service, parts: int) -> None:
     sent = (
